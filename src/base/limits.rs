@@ -1,0 +1,107 @@
+//! Every bound, with its unit, its default and the reason for it. Bounds that
+//! a host may want to move are fields of [`Limits`]; the others are constants.
+
+/// "No limit", for every field of [`Limits`] where none makes sense.
+pub const UNLIMITED: u32 = u32::MAX;
+
+/// What a server takes and for how long it waits. All fields may be changed
+/// before the server is made; [`Limits::default`] is fit for the open internet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request head, request line included. Over it: 431.
+    pub head_bytes: u32,
+    /// Header lines of a request. Over it: 431.
+    pub header_lines: u32,
+    /// Bytes of a request target. Over it: 414.
+    pub target_bytes: u32,
+    /// From the first byte of a head (or the start of the connection) to its
+    /// end. Not prolonged by single bytes. Over it: 408.
+    pub head_timeout_ms: u32,
+    /// From the end of a head to the end of its body. Over it: 408.
+    pub body_timeout_ms: u32,
+    /// How long a kept connection may stand without a request. Then it is closed.
+    pub idle_timeout_ms: u32,
+    /// How long the host may take to answer an HTTP request handed to it. Then 503.
+    pub response_timeout_ms: u32,
+    /// Bytes of one message after joining its fragments, and of a request's
+    /// body. Over it: close code 1009, or 413.
+    pub message_bytes: u32,
+    /// Fragments of one message. An unfinished message of empty fragments
+    /// would cost nothing in bytes. Over it: close code 1008.
+    pub message_fragments: u32,
+    /// How long the peer may take to answer a close frame. Then it is cut.
+    pub close_timeout_ms: u32,
+    /// Bytes that a connection's send queue may hold (and 32 for each piece).
+    pub queue_bytes: u32,
+    /// Bytes of all send queues, logs and partial messages together. Over it
+    /// the slowest reader goes first.
+    pub memory_bytes: u64,
+    /// Bytes that wait in the mailbox of other threads. Over it: the poster's
+    /// error.
+    pub mailbox_bytes: u32,
+    /// Silence after which a client is pinged.
+    pub ping_interval_ms: u32,
+    /// How long it may take to answer the ping.
+    pub ping_timeout_ms: u32,
+    /// How long a guard may think, and how long a client may take to enter a
+    /// namespace.
+    pub connect_timeout_ms: u32,
+    /// Bytes kept for a client whose guard is still thinking. A plain
+    /// WebSocket is not read beyond it.
+    pub waiting_bytes: u32,
+    /// Acks that the host owes to one socket. Over it the oldest is forgotten.
+    pub acks_owed: u32,
+    /// Acks that one socket owes to the host. Over it the oldest fails.
+    pub acks_awaited: u32,
+    /// Attachments of one event. Socket.IO's clients take no more than 10.
+    pub attachments: u32,
+    /// Bytes of the name of a namespace, a room or an event.
+    pub name_bytes: u32,
+    /// Rooms that one socket may be in.
+    pub rooms: u32,
+    /// Depth of arrays and objects in what a client or the host sends.
+    pub json_depth: u32,
+    /// Messages taken from one connection in one turn; the rest comes next turn.
+    pub turn_messages: u32,
+    /// Open connections. [`UNLIMITED`] means as many as the system's limit of
+    /// descriptors allows, less a reserve for the host.
+    pub connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 16 << 10,
+            header_lines: 100,
+            target_bytes: 8 << 10,
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            idle_timeout_ms: 10_000,
+            response_timeout_ms: 30_000,
+            message_bytes: 1_000_000,
+            message_fragments: 1_024,
+            close_timeout_ms: 5_000,
+            queue_bytes: 4 << 20,
+            memory_bytes: 1 << 30,
+            mailbox_bytes: 64 << 20,
+            ping_interval_ms: 25_000,
+            ping_timeout_ms: 20_000,
+            connect_timeout_ms: 45_000,
+            waiting_bytes: 64 << 10,
+            acks_owed: 1_024,
+            acks_awaited: 1_024,
+            attachments: 10,
+            name_bytes: 255,
+            rooms: 128,
+            json_depth: 64,
+            turn_messages: 256,
+            connections: UNLIMITED,
+        }
+    }
+}
+
+/// Bytes of one control frame's body (RFC 6455 §5.5).
+pub(crate) const CONTROL_BYTES: usize = 125;
+/// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).
+pub(crate) const CLOSE_REASON_BYTES: usize = 123;

@@ -1,0 +1,2 @@
+//! Floor 1: bytes to protocol units and back. No clock, no sockets, and no
+//! allocation whose size a peer can choose.

@@ -1,6 +1,7 @@
 //! Floor 0: what every other floor may use. Knows no protocol.
 
 pub(crate) mod error;
+pub(crate) mod few;
 pub(crate) mod id;
 pub(crate) mod json;
 pub(crate) mod limits;

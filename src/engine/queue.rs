@@ -1,0 +1,232 @@
+//! The send queue of one session: a short list of pieces of chunks, in the
+//! order of the host's calls.
+//!
+//! The queue always knows where the frame that is being sent began, so that
+//! pongs and close frames can go in at the next frame boundary: never inside a
+//! frame, and never behind a megabyte of data.
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use super::chunks::{Chunks, Piece};
+use crate::codec::frame;
+
+/// What a piece costs beside its bytes, in the judgement of a queue's cap.
+const PIECE_COST: usize = 32;
+/// A rest below this is copied out when it would keep a chunk alive.
+const SMALL_REST: usize = 2 << 10;
+/// Pieces handed to the system in one call.
+pub(crate) const MOST_PIECES: usize = 64;
+/// No connection carries this queue now.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
+/// Bytes that a session owes to its client.
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    /// The oldest piece (empty: nothing is owed); it begins where a frame does.
+    first: Piece,
+    /// How much of the frame at the front has been sent.
+    sent: u32,
+    more: Option<Box<VecDeque<Piece>>>,
+    /// Bytes owed, less what was sent.
+    bytes: usize,
+    /// How many bytes at the front are an HTTP answer, not frames.
+    prelude: u32,
+    /// The connection that carries the queue, or [`NOBODY`].
+    pub(crate) connection: u32,
+    /// Messages dropped since the last drain event.
+    pub(crate) dropped: u32,
+    /// The kernel took less than was offered; it tells when it takes more.
+    pub(crate) blocked: bool,
+    /// Listed for the next flush.
+    pub(crate) dirty: bool,
+    /// Newest ping that could not be answered yet.
+    pub(crate) owed_pong: Option<Box<[u8]>>,
+}
+
+impl SendQueue {
+    pub(crate) fn new(connection: u32) -> Self {
+        Self {
+            first: Piece::default(),
+            sent: 0,
+            more: None,
+            bytes: 0,
+            prelude: 0,
+            connection,
+            dropped: 0,
+            blocked: false,
+            dirty: false,
+            owed_pong: None,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Bytes owed.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the queue weighs against its cap.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes + PIECE_COST * self.more.as_ref().map_or(0, |more| more.len())
+    }
+
+    /// Appends frames.
+    pub(crate) fn push(&mut self, piece: Piece, chunks: &mut Chunks) {
+        let last = match &mut self.more {
+            Some(more) => more.back_mut().unwrap_or(&mut self.first),
+            None => &mut self.first,
+        };
+        self.bytes += piece.len();
+        if last.chunk == piece.chunk && last.end == piece.start && last.start != last.end {
+            last.end = piece.end;
+            return;
+        }
+        chunks.hold(piece.chunk);
+        if self.first.start == self.first.end {
+            self.first = piece;
+        } else {
+            self.more.get_or_insert_default().push_back(piece);
+        }
+    }
+
+    /// Appends bytes of HTTP; only before the first frame.
+    pub(crate) fn push_http(&mut self, piece: Piece, chunks: &mut Chunks) {
+        self.prelude += piece.len() as u32;
+        self.push(piece, chunks);
+    }
+
+    /// Puts a control frame in at the next frame boundary.
+    pub(crate) fn push_control(&mut self, piece: Piece, chunks: &mut Chunks) {
+        if self.bytes == 0 || self.prelude > 0 {
+            return self.push(piece, chunks);
+        }
+        chunks.hold(piece.chunk);
+        self.bytes += piece.len();
+        let more = self.more.get_or_insert_default();
+        if self.sent == 0 {
+            more.push_front(self.first);
+            self.first = piece;
+            return;
+        }
+        let boundary = self.first.start + frame_len(chunks.get(self.first));
+        if boundary < self.first.end {
+            chunks.hold(self.first.chunk);
+            more.push_front(Piece { start: boundary, ..self.first });
+            self.first.end = boundary;
+        }
+        more.push_front(piece);
+    }
+
+    /// Drops everything but the frame that is being sent. Answers whether what
+    /// is left ends at a frame boundary, so that a close frame can follow.
+    pub(crate) fn cut(&mut self, chunks: &mut Chunks) -> bool {
+        for piece in self.more.take().into_iter().flat_map(|more| *more) {
+            chunks.release(piece.chunk);
+        }
+        if self.prelude > 0 || self.sent == 0 {
+            let whole = self.prelude == 0;
+            self.clear(chunks);
+            return whole;
+        }
+        self.first.end = self.first.start + frame_len(chunks.get(self.first));
+        self.bytes = self.first.len() - self.sent as usize;
+        true
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self, chunks: &mut Chunks) {
+        for piece in self.more.take().into_iter().flat_map(|more| *more) {
+            chunks.release(piece.chunk);
+        }
+        if self.first.start != self.first.end {
+            chunks.release(self.first.chunk);
+        }
+        self.first = Piece::default();
+        (self.sent, self.bytes, self.prelude) = (0, 0, 0);
+        self.owed_pong = None;
+    }
+
+    /// What to send next: fills `slices` and answers how many it filled.
+    pub(crate) fn slices<'c>(&self, chunks: &'c Chunks, slices: &mut [IoSlice<'c>; MOST_PIECES]) -> usize {
+        if self.bytes == 0 {
+            return 0;
+        }
+        let front = Piece { start: self.first.start + self.sent, ..self.first };
+        let pieces = std::iter::once(front).chain(self.more.iter().flat_map(|more| more.iter().copied()));
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(chunks.get(piece));
+            count += 1;
+        }
+        count
+    }
+
+    /// The kernel took `count` bytes.
+    pub(crate) fn advance(&mut self, count: usize, chunks: &mut Chunks) {
+        self.bytes -= count;
+        let http = (self.prelude as usize).min(count);
+        self.prelude -= http as u32;
+        let rest = self.drop_pieces(http, chunks);
+        self.first.start += rest as u32;
+        if count > http {
+            let framed = count - http + self.sent as usize;
+            self.sent = 0;
+            let rest = self.drop_pieces(framed, chunks);
+            self.enter_frame(rest as u32, chunks);
+        }
+        if self.more.as_ref().is_some_and(|more| more.is_empty()) {
+            self.more = None;
+        }
+    }
+
+    /// Lets go of the pieces that `count` bytes cover; answers how many of the
+    /// bytes lie in the piece that is first now.
+    fn drop_pieces(&mut self, mut count: usize, chunks: &mut Chunks) -> usize {
+        while count > 0 && count >= self.first.len() {
+            count -= self.first.len();
+            chunks.release(self.first.chunk);
+            self.first = self.more.as_mut().and_then(|more| more.pop_front()).unwrap_or_default();
+        }
+        count
+    }
+
+    /// `count` bytes of the first piece are sent: finds the frame they end in.
+    fn enter_frame(&mut self, mut count: u32, chunks: &Chunks) {
+        while count > 0 {
+            let length = frame_len(chunks.get(self.first));
+            if length > count {
+                break;
+            }
+            self.first.start += length;
+            count -= length;
+        }
+        self.sent = count;
+    }
+
+    /// After the kernel refused the rest: copies a small one out of chunks
+    /// that it alone might keep alive, into one of its own.
+    pub(crate) fn settle(&mut self, chunks: &mut Chunks) {
+        let pieces = 1 + self.more.as_ref().map_or(0, |more| more.len());
+        let small = self.bytes > 0 && self.bytes <= SMALL_REST && pieces <= MOST_PIECES;
+        if !small || self.prelude > 0 || chunks.len(self.first.chunk) <= 2 * SMALL_REST {
+            return;
+        }
+        let sent = Piece { end: self.first.start + self.sent, ..self.first };
+        let mut rest = Vec::with_capacity(sent.len() + self.bytes);
+        rest.extend_from_slice(chunks.get(sent));
+        let mut slices = [IoSlice::new(&[]); MOST_PIECES];
+        let count = self.slices(chunks, &mut slices);
+        slices.iter().take(count).for_each(|slice| rest.extend_from_slice(slice));
+        let (sent, bytes, pong) = (self.sent, self.bytes, self.owed_pong.take());
+        self.clear(chunks);
+        (self.first, self.sent, self.bytes, self.owed_pong) = (chunks.own(rest), sent, bytes, pong);
+    }
+}
+
+/// Length of the frame that `bytes` begin with.
+fn frame_len(bytes: &[u8]) -> u32 {
+    frame::frame_len(bytes).map_or(bytes.len(), |length| length.min(bytes.len())) as u32
+}

@@ -1,0 +1,260 @@
+//! Floor 2: who is where. Namespaces, rooms, sockets, audiences and open
+//! questions; no protocol, no bytes, no I/O.
+//!
+//! Membership is a sparse set: a room is a dense list of members, a socket
+//! keeps where it stands in each of its rooms, so that join, leave and
+//! disconnect cost the same whatever the size of the room, and a broadcast
+//! walks one contiguous list. The members of a namespace are kept as one more
+//! room, without a name.
+
+pub(crate) mod acks;
+pub(crate) mod audience;
+pub(crate) mod namespace;
+mod rooms;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::SeedableRandomState;
+use slab::Slab;
+
+use crate::base::{
+    error::{Error, Result},
+    id::{Generation, SocketId},
+};
+pub(crate) use namespace::{Namespace, NamespaceEntry};
+pub(crate) use rooms::{Member, Room};
+use rooms::{EVERYONE, Place};
+
+/// A hash table with a seed of its own, since clients choose the keys.
+pub(crate) type SeededMap<K, V> = HashMap<K, V, SeedableRandomState>;
+
+/// Where what is sent to a socket goes: a send queue, and the wire format in
+/// which it wants it. The hub only keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) queue: u32,
+    pub(crate) format: u8,
+}
+
+/// How far a socket has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The guard has not answered yet: in no room, in no count.
+    Waiting,
+    /// In its namespace.
+    Live,
+    /// Gone, but known until the next poll.
+    Left,
+}
+
+/// One session in one namespace.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    generation: Generation,
+    pub(crate) namespace: u32,
+    /// The connection or session behind it; the engine's business.
+    pub(crate) owner: u32,
+    pub(crate) route: Route,
+    pub(crate) stage: Stage,
+    /// The host's own number.
+    pub(crate) user: u64,
+    /// Position among everyone in the namespace.
+    position: u32,
+    /// Last broadcast to several rooms that has dealt with this socket.
+    stamp: u32,
+    /// The first room and the others; most sockets are in one.
+    first: Option<Place>,
+    more: Option<Box<Vec<Place>>>,
+    pub(crate) acks: Option<Box<acks::SocketAcks>>,
+}
+
+/// What became different in a room; gathered only if the host asked for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Created { namespace: u32, room: Arc<str> },
+    Deleted { namespace: u32, room: Arc<str> },
+    Joined { socket: SocketId, namespace: u32, room: Arc<str> },
+    Left { socket: SocketId, namespace: u32, room: Arc<str> },
+}
+
+/// Namespaces, rooms and sockets.
+pub(crate) struct Hub {
+    sockets: Slab<Socket>,
+    generation: Generation,
+    namespaces: Slab<NamespaceEntry>,
+    by_name: SeededMap<Arc<str>, u32>,
+    patterns: Vec<(Box<str>, Namespace)>,
+    rooms: Slab<Room>,
+    named_rooms: usize,
+    live: usize,
+    stamp: u32,
+    left: Vec<u32>,
+    seed: u64,
+    max_rooms: u32,
+    pub(crate) watch_rooms: bool,
+    pub(crate) watch_members: bool,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Hub {
+    pub(crate) fn new(seed: u64, max_rooms: u32) -> Self {
+        Self {
+            sockets: Slab::new(),
+            generation: Generation::FIRST,
+            namespaces: Slab::new(),
+            by_name: seeded(seed),
+            patterns: Vec::new(),
+            rooms: Slab::new(),
+            named_rooms: 0,
+            live: 0,
+            stamp: 0,
+            left: Vec::new(),
+            seed,
+            max_rooms,
+            watch_rooms: false,
+            watch_members: false,
+            changes: Vec::new(),
+        }
+    }
+
+    /// A new socket that waits at the door of its namespace.
+    pub(crate) fn add(&mut self, namespace: u32, owner: u32, route: Route) -> SocketId {
+        let generation = self.generation;
+        self.generation = generation.next();
+        if let Some(entry) = self.namespaces.get_mut(namespace as usize) {
+            entry.waiting += 1;
+        }
+        let index = self.sockets.insert(Socket {
+            generation,
+            namespace,
+            owner,
+            route,
+            stage: Stage::Waiting,
+            user: 0,
+            position: 0,
+            stamp: 0,
+            first: None,
+            more: None,
+            acks: None,
+        });
+        SocketId::new(index as u32, generation)
+    }
+
+    /// Lets a waiting socket in: from now on it counts and receives.
+    pub(crate) fn admit(&mut self, id: SocketId, route: Route) {
+        let Some(socket) = self.sockets.get_mut(id.index() as usize) else { return };
+        let Some(entry) = self.namespaces.get_mut(socket.namespace as usize) else { return };
+        entry.waiting -= 1;
+        socket.stage = Stage::Live;
+        socket.route = route;
+        self.live += 1;
+        let everyone = &mut self.rooms[entry.everyone as usize];
+        socket.position = everyone.add(Member { socket: id.index(), route, slot: EVERYONE });
+    }
+
+    /// Takes a socket out of everything. Until [`reap`](Self::reap) its id
+    /// stays known, in stage [`Stage::Left`]. Names of its rooms go to `rooms`.
+    pub(crate) fn remove(&mut self, id: SocketId, mut rooms: impl FnMut(&str)) {
+        let index = id.index();
+        let Some(stage) = self.get(id).map(|socket| socket.stage) else { return };
+        match stage {
+            Stage::Left => return,
+            Stage::Waiting => {
+                let namespace = self.sockets[index as usize].namespace;
+                self.namespaces[namespace as usize].waiting -= 1;
+            }
+            Stage::Live => {
+                for room in self.room_keys(id) {
+                    if let Some(name) = self.rooms.get(room as usize).and_then(|room| room.name.as_deref()) {
+                        rooms(name);
+                    }
+                }
+                self.leave_all(id);
+                let socket = &self.sockets[index as usize];
+                let (namespace, position) = (socket.namespace, socket.position);
+                let everyone = self.namespaces[namespace as usize].everyone;
+                self.take_member(everyone, position);
+                self.live -= 1;
+            }
+        }
+        let socket = &mut self.sockets[index as usize];
+        socket.stage = Stage::Left;
+        let namespace = socket.namespace;
+        self.left.push(index);
+        self.drop_if_empty(namespace);
+    }
+
+    /// Forgets the sockets that left before: their ids are stale from now on.
+    pub(crate) fn reap(&mut self) {
+        for index in self.left.drain(..) {
+            self.sockets.try_remove(index as usize);
+        }
+    }
+
+    /// The socket, whatever its stage; `None` if the id is stale.
+    pub(crate) fn get(&self, id: SocketId) -> Option<&Socket> {
+        let socket = self.sockets.get(id.index() as usize)?;
+        (SocketId::new(id.index(), socket.generation) == id).then_some(socket)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        let socket = self.sockets.get_mut(id.index() as usize)?;
+        (SocketId::new(id.index(), socket.generation) == id).then_some(socket)
+    }
+
+    /// The socket and that it is live; `Ok(None)` for one that left since the
+    /// last poll, on which commands succeed and do nothing.
+    pub(crate) fn live(&self, id: SocketId) -> Result<Option<&Socket>> {
+        let socket = self.get(id).ok_or_else(|| stale(id))?;
+        match socket.stage {
+            Stage::Live => Ok(Some(socket)),
+            Stage::Left => Ok(None),
+            Stage::Waiting => {
+                Err(Error::state("the socket still waits for its guard: accept or reject it first"))
+            }
+        }
+    }
+
+    /// Full id of the socket at an index.
+    pub(crate) fn id_at(&self, index: u32) -> Option<SocketId> {
+        self.sockets.get(index as usize).map(|socket| SocketId::new(index, socket.generation))
+    }
+
+    /// Live sockets in all namespaces.
+    pub(crate) fn live_count(&self) -> usize {
+        self.live
+    }
+
+    /// Rooms in all namespaces.
+    pub(crate) fn room_count(&self) -> usize {
+        self.named_rooms
+    }
+
+    /// Ids of all sockets that are announced and not gone, for shutting down.
+    pub(crate) fn all(&self) -> Vec<SocketId> {
+        let present = self.sockets.iter().filter(|(_, socket)| socket.stage != Stage::Left);
+        present.map(|(index, socket)| SocketId::new(index as u32, socket.generation)).collect()
+    }
+
+    fn next_stamp(&mut self) -> u32 {
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            // After four billion broadcasts an old stamp could look new.
+            self.sockets.iter_mut().for_each(|(_, socket)| socket.stamp = 0);
+            self.stamp = 1;
+        }
+        self.stamp
+    }
+}
+
+/// What a host is told about an id that names nobody any more.
+pub(crate) fn stale(id: SocketId) -> Error {
+    Error::not_found(format!("no socket has the id {:#x}: it has left, or never was", id.get()))
+}
+
+/// An empty table with this seed.
+pub(crate) fn seeded<K, V>(seed: u64) -> SeededMap<K, V> {
+    HashMap::with_hasher(SeedableRandomState::with_seed(seed, foldhash::SharedSeed::global_fixed()))
+}

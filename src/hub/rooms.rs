@@ -1,0 +1,215 @@
+//! Rooms: who is in them, by two-way positions between a room's dense list and
+//! a socket's own list.
+
+use std::sync::Arc;
+
+use super::{Change, Hub, Route, Stage};
+use crate::base::{
+    error::{Error, Result},
+    id::SocketId,
+};
+
+/// Slot of a member of the nameless room that holds a whole namespace.
+pub(super) const EVERYONE: u16 = u16::MAX;
+
+/// Where a socket stands in one of its rooms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    room: u32,
+    position: u32,
+}
+
+/// One socket in one room, with all that a broadcast needs to reach it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) socket: u32,
+    pub(crate) route: Route,
+    /// Which of the socket's places this is.
+    pub(super) slot: u16,
+}
+
+/// A set of sockets in a namespace.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// `None` for the room that holds a whole namespace.
+    pub(super) name: Option<Arc<str>>,
+    namespace: u32,
+    pub(super) members: Vec<Member>,
+}
+
+impl Room {
+    pub(super) fn new(name: Option<Arc<str>>, namespace: u32) -> Self {
+        Self { name, namespace, members: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, member: Member) -> u32 {
+        self.members.push(member);
+        self.members.len() as u32 - 1
+    }
+}
+
+impl Hub {
+    /// Puts a socket into a room, which is made if need be. Joining twice is
+    /// joining once.
+    pub(crate) fn join(&mut self, id: SocketId, name: &str) -> Result<()> {
+        let Some(socket) = self.live(id)? else { return Ok(()) };
+        let (namespace, route) = (socket.namespace, socket.route);
+        let known = self.namespaces[namespace as usize].rooms.get(name).copied();
+        if known.is_some_and(|room| self.places(id).any(|place| place.room == room)) {
+            return Ok(());
+        }
+        let slot = self.places(id).count();
+        if slot >= self.max_rooms.min(u32::from(EVERYONE)) as usize {
+            return Err(Error::limit(format!("the socket is in {slot} rooms already, the most that it may be in")));
+        }
+        let room = known.unwrap_or_else(|| self.make_room(namespace, name));
+        let member = Member { socket: id.index(), route, slot: slot as u16 };
+        let position = self.rooms[room as usize].add(member);
+        let socket = &mut self.sockets[id.index() as usize];
+        let place = Place { room, position };
+        match socket.first {
+            None => socket.first = Some(place),
+            Some(_) => socket.more.get_or_insert_default().push(place),
+        }
+        if self.watch_members {
+            let room = self.room_name(room);
+            self.changes.push(Change::Joined { socket: id, namespace, room });
+        }
+        Ok(())
+    }
+
+    /// Takes a socket out of a room. Not being in it is no mistake.
+    pub(crate) fn leave(&mut self, id: SocketId, name: &str) -> Result<()> {
+        let Some(socket) = self.live(id)? else { return Ok(()) };
+        let Some(&room) = self.namespaces[socket.namespace as usize].rooms.get(name) else { return Ok(()) };
+        if let Some(slot) = self.places(id).position(|place| place.room == room) {
+            self.leave_slot(id, slot);
+        }
+        Ok(())
+    }
+
+    /// Takes a socket out of all its rooms.
+    pub(crate) fn leave_all(&mut self, id: SocketId) {
+        while let Some(last) = self.places(id).count().checked_sub(1) {
+            self.leave_slot(id, last);
+        }
+    }
+
+    /// Keys of the rooms of a socket, in no particular order.
+    pub(crate) fn room_keys(&self, id: SocketId) -> Vec<u32> {
+        self.places(id).map(|place| place.room).collect()
+    }
+
+    /// Names of the rooms of a socket.
+    pub(crate) fn rooms_of(&self, id: SocketId) -> Result<Vec<&str>> {
+        let socket = self.get(id).ok_or_else(|| super::stale(id))?;
+        debug_assert!(socket.stage == Stage::Live || socket.first.is_none());
+        Ok(self.places(id).filter_map(|place| self.rooms[place.room as usize].name.as_deref()).collect())
+    }
+
+    /// Moves a live socket's messages to another queue or format.
+    pub(crate) fn reroute(&mut self, id: SocketId, route: Route) {
+        let places: Vec<Place> = self.places(id).collect();
+        let Some(socket) = self.get_mut(id) else { return };
+        socket.route = route;
+        let (position, namespace, stage) = (socket.position, socket.namespace, socket.stage);
+        if stage == Stage::Live {
+            let everyone = self.namespaces[namespace as usize].everyone;
+            self.rooms[everyone as usize].members[position as usize].route = route;
+        }
+        for place in places {
+            self.rooms[place.room as usize].members[place.position as usize].route = route;
+        }
+    }
+
+    fn places(&self, id: SocketId) -> impl Iterator<Item = Place> {
+        let socket = self.get(id);
+        let more = socket.and_then(|socket| socket.more.as_deref());
+        socket.and_then(|socket| socket.first).into_iter().chain(more.into_iter().flatten().copied())
+    }
+
+    fn make_room(&mut self, namespace: u32, name: &str) -> u32 {
+        let name: Arc<str> = name.into();
+        let room = self.rooms.insert(Room::new(Some(name.clone()), namespace)) as u32;
+        self.namespaces[namespace as usize].rooms.insert(name.clone(), room);
+        self.named_rooms += 1;
+        if self.watch_rooms {
+            self.changes.push(Change::Created { namespace, room: name });
+        }
+        room
+    }
+
+    pub(super) fn room_name(&self, room: u32) -> Arc<str> {
+        self.rooms.get(room as usize).and_then(|room| room.name.clone()).unwrap_or_default()
+    }
+
+    /// Takes the socket's place number `slot` away, from both sides.
+    fn leave_slot(&mut self, id: SocketId, slot: usize) {
+        let Some(place) = self.places(id).nth(slot) else { return };
+        let socket = &mut self.sockets[id.index() as usize];
+        let namespace = socket.namespace;
+        // The last place moves into the gap; its room must know the new slot.
+        let last = match &mut socket.more {
+            Some(more) => more.pop(),
+            None => socket.first.take(),
+        };
+        if socket.more.as_ref().is_some_and(|more| more.is_empty()) {
+            socket.more = None;
+        }
+        let moved = last.filter(|last| last.room != place.room);
+        if let Some(moved) = moved {
+            match slot {
+                0 => socket.first = Some(moved),
+                _ => {
+                    if let Some(gap) = socket.more.as_mut().and_then(|more| more.get_mut(slot - 1)) {
+                        *gap = moved;
+                    }
+                }
+            }
+            self.rooms[moved.room as usize].members[moved.position as usize].slot = slot as u16;
+        }
+        self.take_member(place.room, place.position);
+        if self.watch_members {
+            let room = self.room_name(place.room);
+            self.changes.push(Change::Left { socket: id, namespace, room });
+        }
+        self.drop_room_if_empty(place.room);
+    }
+
+    /// Removes a member; the last one takes its position and is told so.
+    pub(super) fn take_member(&mut self, room: u32, position: u32) {
+        let members = &mut self.rooms[room as usize].members;
+        members.swap_remove(position as usize);
+        if members.capacity() > 64 && members.len() < members.capacity() / 4 {
+            members.shrink_to(members.len() * 2);
+        }
+        let Some(&moved) = members.get(position as usize) else { return };
+        let socket = &mut self.sockets[moved.socket as usize];
+        match (moved.slot, &mut socket.more) {
+            (EVERYONE, _) => socket.position = position,
+            (0, _) => {
+                if let Some(first) = &mut socket.first {
+                    first.position = position;
+                }
+            }
+            (slot, Some(more)) => {
+                if let Some(place) = more.get_mut(slot as usize - 1) {
+                    place.position = position;
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn drop_room_if_empty(&mut self, key: u32) {
+        let Some(room) = self.rooms.get(key as usize) else { return };
+        let (Some(name), true) = (room.name.clone(), room.members.is_empty()) else { return };
+        let namespace = room.namespace;
+        self.rooms.remove(key as usize);
+        self.named_rooms -= 1;
+        self.namespaces[namespace as usize].rooms.remove(&*name);
+        if self.watch_rooms {
+            self.changes.push(Change::Deleted { namespace, room: name });
+        }
+    }
+}

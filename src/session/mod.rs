@@ -1,0 +1,122 @@
+//! Floor 2: what clients speak. Each dialect reads what its client sent and
+//! writes what the host says; none knows of rooms, queues or the clock.
+
+pub(crate) mod json;
+pub(crate) mod raw;
+
+use crate::base::json::Elements;
+
+/// Number of the JSON dialect's wire format.
+pub(crate) const JSON: u8 = 0;
+/// Number of the raw dialect's wire format.
+pub(crate) const RAW: u8 = 1;
+/// How many wire formats there are; a broadcast is encoded once for each.
+pub(crate) const FORMATS: usize = 2;
+
+/// Event names that neither side may send: clients use them for themselves.
+pub(crate) const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Largest number that JavaScript holds exactly.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// What the host says, checked and measured once for all receivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outgoing<'a> {
+    /// An event, perhaps with a question.
+    Event { name: &'a str, payload: Measured<'a>, id: Option<u64> },
+    /// The answer to a client's question.
+    Ack { id: u64, payload: Measured<'a> },
+    /// Bytes for those who speak raw, an event `message` for the others.
+    Data(Data<'a>),
+}
+
+/// Arguments as JSON, and what is known of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured<'a> {
+    pub(crate) args: &'a str,
+    pub(crate) elements: &'a Elements,
+    pub(crate) attachments: &'a [&'a [u8]],
+}
+
+/// A message of the raw dialect: text or bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Data<'a> {
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Data<'a> {
+    /// The bytes of either kind.
+    #[must_use]
+    pub fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Data<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Data<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// Where a dialect writes. Everything is written twice: once to learn its
+/// length, which the frame's header needs, and once in earnest.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+    fn put_base64(&mut self, bytes: &[u8]);
+}
+
+/// Only counts.
+#[derive(Debug, Default)]
+pub(crate) struct Length(pub(crate) usize);
+
+impl Sink for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn put_base64(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len().div_ceil(3) * 4;
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn put_base64(&mut self, bytes: &[u8]) {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let start = self.len();
+        self.resize(start + bytes.len().div_ceil(3) * 4, 0);
+        // The room is exactly what the encoding needs.
+        let _ = STANDARD.encode_slice(bytes, self.get_mut(start..).unwrap_or_default());
+    }
+}
+
+/// Writes a number in decimal.
+pub(crate) fn put_number(sink: &mut impl Sink, number: u64) {
+    let mut digits = [0u8; 20];
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    sink.put(&digits[at..]);
+}

@@ -212,12 +212,12 @@ fn message_in_place(header: &Header, bytes: &mut [u8], at: &mut usize) -> Result
     let range = *at..*at + header.len as usize;
     *at = range.end;
     let payload = &mut bytes[range.clone()];
-    frame::unmask(payload, header.mask, 0);
+    let ascii = frame::unmask(payload, header.mask, 0);
     if header.opcode == Opcode::Binary {
         return Ok(Unit::Message(Kind::Binary, Body::InPlace(range)));
     }
     // §8.1
-    if utf8::is_text(payload) {
+    if ascii || utf8::is_text(payload) {
         Ok(Unit::Message(Kind::Text, Body::InPlace(range)))
     } else {
         Err(utf8::FAILURE)

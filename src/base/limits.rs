@@ -105,3 +105,9 @@ impl Default for Limits {
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).
 pub(crate) const CLOSE_REASON_BYTES: usize = 123;
+/// How long what a peer still sends is read and dropped after our end is
+/// closed, so that a reset does not destroy the last answer (RFC 9112 §9.6).
+pub(crate) const LINGER_MS: u32 = 1_000;
+/// Pings of one connection that are answered each for itself in one turn;
+/// beyond that only the latest is (RFC 6455 §5.5.3).
+pub(crate) const PINGS_PER_TURN: u8 = 16;

@@ -1,0 +1,108 @@
+//! One connection, and how far it has come.
+
+use std::sync::Arc;
+
+use crate::{
+    base::id::{Generation, SocketId},
+    codec::{
+        body::BodyReader,
+        close::Failure,
+        handshake::Handshake,
+        http::{HeadReader, Request},
+        message::Reader,
+        response::Answering,
+    },
+};
+
+/// One connection: bytes in, a send queue out.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) queue: u32,
+    /// Something came since the last ping.
+    pub(crate) heard: bool,
+    /// Listed to be looked at again next turn.
+    pub(crate) resuming: bool,
+    pub(crate) state: State,
+    /// Received, and not looked at yet.
+    pub(crate) held: Option<Box<Vec<u8>>>,
+}
+
+/// How far a connection has come. It only moves down this list.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Requests are read and answered, one at a time.
+    Http(Box<Exchange>),
+    /// A WebSocket handshake whose guard has not answered.
+    Waiting(Box<Waiting>),
+    /// A WebSocket with a socket in the hub.
+    Open(Open),
+    /// We sent a close frame; the peer's is due.
+    Closing(Reader),
+    /// What is in the send queue goes out, nothing is read any more.
+    Finishing,
+    /// Our end is closed; what still comes is dropped until the peer's is too.
+    Lingering,
+    /// Over. The transport is dropped at the end of the turn.
+    Dead,
+}
+
+/// A connection that speaks HTTP.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    pub(crate) peer: Option<std::net::SocketAddr>,
+    pub(crate) head: HeadReader,
+    /// A request whose body is on its way.
+    pub(crate) body: Option<(Arc<Request>, BodyReader, Vec<u8>)>,
+    /// A request that the host has and has not answered.
+    pub(crate) asked: Option<(Generation, Answering)>,
+}
+
+/// A WebSocket handshake that waits for its guard.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) socket: SocketId,
+    pub(crate) handshake: Handshake,
+    pub(crate) protocol: Option<Box<str>>,
+    pub(crate) answering: Answering,
+}
+
+/// An open WebSocket.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) reader: Reader,
+    pub(crate) socket: SocketId,
+    /// Pings that were answered this turn.
+    pub(crate) pings: u8,
+    /// How it will end, once the host has had its say on what came before.
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// How the client ended a WebSocket.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Close(Option<u16>, String),
+    Failed(Failure),
+}
+
+impl Connection {
+    /// The socket behind it, if there is one.
+    pub(crate) fn socket(&self) -> Option<SocketId> {
+        match &self.state {
+            State::Waiting(waiting) => Some(waiting.socket),
+            State::Open(open) => Some(open.socket),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes from the peer are of use now.
+    pub(crate) fn wants_bytes(&self, waiting_bytes: u32) -> bool {
+        let held = self.held.as_ref().map_or(0, |held| held.len());
+        match &self.state {
+            State::Http(exchange) => exchange.asked.is_none() && held == 0,
+            State::Waiting(_) => held < waiting_bytes as usize,
+            State::Open(open) => open.ending.is_none() && held == 0,
+            State::Closing(_) | State::Lingering => true,
+            State::Finishing | State::Dead => false,
+        }
+    }
+}

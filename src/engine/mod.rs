@@ -1,0 +1,482 @@
+//! Floor 3: the whole server without I/O. Bytes come in with
+//! [`receive`](Engine::receive), bytes to write go out through a [`Wire`] when
+//! [`flush`](Engine::flush) is called, deadlines come out of
+//! [`timeout`](Engine::timeout) and back in by
+//! [`handle_timeout`](Engine::handle_timeout), and what happened is taken with
+//! [`take_turn`](Engine::take_turn). There is no socket, no clock and no
+//! randomness in here: the same calls give the same bytes.
+//!
+//! Methods come in kinds: what the loop tells the engine (this file and
+//! `flush`), what clients do (`http`, `websocket`), what the host commands
+//! (`commands`, `say`).
+
+mod chunks;
+mod commands;
+pub(crate) mod config;
+mod connection;
+mod flush;
+mod host_timers;
+mod http;
+mod queue;
+pub(crate) mod reason;
+mod say;
+pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
+mod timers;
+pub(crate) mod turn;
+mod websocket;
+
+use std::{mem, net::SocketAddr, sync::Arc};
+
+use slab::Slab;
+
+use crate::{
+    base::{
+        Millis,
+        id::{Generation, SocketId},
+        limits::{LINGER_MS, UNLIMITED},
+        pool::BufferPool,
+    },
+    codec::{
+        http::Request,
+        message::{ReadLimits, Reader},
+    },
+    hub::{Change, Hub, SeededMap, acks::Acks, seeded},
+    session::FORMATS,
+};
+use chunks::{Chunks, Log};
+pub(crate) use commands::{Acceptance, Admission};
+use config::Config;
+use connection::{Connection, Exchange, Open, State};
+pub(crate) use flush::Wire;
+use host_timers::HostTimers;
+use queue::SendQueue;
+use reason::Reason;
+pub(crate) use say::{Loudness, Payload};
+use stats::Stats;
+use timers::{Timer, Timers};
+use turn::{Record, Turn};
+
+/// Fills a buffer with bytes that nobody can guess.
+pub(crate) type Random = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// The server, as a deterministic machine.
+pub(crate) struct Engine {
+    config: Config,
+    read_limits: ReadLimits,
+    hub: Hub,
+    acks: Acks,
+    connections: Slab<Connection>,
+    queues: Slab<SendQueue>,
+    chunks: Chunks,
+    /// The log of everything that is not for a room.
+    direct: Log,
+    /// The logs of each room, by its key and by wire format.
+    room_logs: Vec<[Log; FORMATS]>,
+    /// Queues that have something to offer to the kernel.
+    dirty: Vec<u32>,
+    /// A queue has reached its cap without having been offered to the kernel.
+    pressed: bool,
+    timers: Timers,
+    host_timers: HostTimers,
+    turn: Turn,
+    pool: BufferPool,
+    /// Connections that have something to be looked at next turn.
+    resuming: Vec<u32>,
+    /// Connections that want bytes again.
+    wanting: Vec<u32>,
+    /// Connections that are over.
+    dead: Vec<u32>,
+    /// The requests that sockets came with, as long as they are kept.
+    handshakes: SeededMap<SocketId, Arc<Request>>,
+    /// Sockets whose handshake goes with the next turn.
+    announced: Vec<SocketId>,
+    requests: Generation,
+    /// Memory of messages that have arrived in part.
+    partial_bytes: usize,
+    queued_bytes: usize,
+    stats: Stats,
+    random: Random,
+    now: Millis,
+    closed: bool,
+}
+
+impl Engine {
+    /// A server to which nobody is connected; `random` must be unguessable.
+    pub(crate) fn new(config: Config, mut random: Random) -> Self {
+        let limits = &config.limits;
+        let mut seeds = [[0; 8]; 3];
+        seeds.iter_mut().for_each(|seed| random(seed));
+        let [hub_seed, acks_seed, handshakes_seed] = seeds.map(u64::from_le_bytes);
+        let mut hub = Hub::new(hub_seed, limits.rooms);
+        (hub.watch_rooms, hub.watch_members) = (config.room_events, config.member_events);
+        hub.open("/", crate::hub::Namespace::default());
+        let timers = Timers::new(|timer| {
+            let wait_ms = match timer {
+                Timer::Head => limits.head_timeout_ms,
+                Timer::Body => limits.body_timeout_ms,
+                Timer::Idle => limits.idle_timeout_ms,
+                Timer::Respond => limits.response_timeout_ms,
+                Timer::Guard => limits.connect_timeout_ms,
+                Timer::Ping => limits.ping_interval_ms,
+                Timer::Pong => limits.ping_timeout_ms,
+                Timer::Close => limits.close_timeout_ms,
+                Timer::Linger => LINGER_MS,
+            };
+            (wait_ms != UNLIMITED).then_some(wait_ms)
+        });
+        Self {
+            read_limits: ReadLimits {
+                message_bytes: limits.message_bytes,
+                fragments: limits.message_fragments,
+            },
+            hub,
+            acks: Acks::new(acks_seed),
+            connections: Slab::new(),
+            queues: Slab::new(),
+            chunks: Chunks::default(),
+            direct: Log::default(),
+            room_logs: Vec::new(),
+            dirty: Vec::new(),
+            pressed: false,
+            timers,
+            host_timers: HostTimers::default(),
+            turn: Turn::default(),
+            pool: BufferPool::default(),
+            resuming: Vec::new(),
+            wanting: Vec::new(),
+            dead: Vec::new(),
+            handshakes: seeded(handshakes_seed),
+            announced: Vec::new(),
+            requests: Generation::FIRST,
+            partial_bytes: 0,
+            queued_bytes: 0,
+            stats: Stats::default(),
+            random,
+            now: 0,
+            closed: false,
+            config,
+        }
+    }
+
+    // What the loop tells the engine.
+
+    /// A turn begins: what the events of the last one were about is forgotten.
+    pub(crate) fn begin_turn(&mut self, events: &mut Turn, now: Millis) {
+        self.now = now;
+        events.clear(&mut self.pool);
+        self.hub.reap();
+        for socket in mem::take(&mut self.announced) {
+            self.handshakes.remove(&socket);
+        }
+    }
+
+    /// A client has connected. Answers the connection's key.
+    pub(crate) fn connect(&mut self, peer: Option<SocketAddr>, now: Millis) -> u32 {
+        self.now = now;
+        let entry = self.connections.vacant_entry();
+        let key = entry.key() as u32;
+        let queue = self.queues.insert(SendQueue::new(key)) as u32;
+        let state = State::Http(Box::new(Exchange { peer, ..Exchange::default() }));
+        entry.insert(Connection { queue, heard: false, resuming: false, state, held: None });
+        self.timers.set(key, Timer::Head, now);
+        self.stats.accepted += 1;
+        key
+    }
+
+    /// Where the bytes of the next read go.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        self.turn.space()
+    }
+
+    /// Whether this turn's events hold as much as they may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.turn.is_full()
+    }
+
+    /// `count` bytes of a connection were read into [`space`](Self::space).
+    pub(crate) fn receive(&mut self, key: u32, count: usize, now: Millis) {
+        self.now = now;
+        self.stats.bytes_in += count as u64;
+        let start = self.turn.filled();
+        self.take_bytes(key, start, start + count);
+    }
+
+    /// Whether bytes of this connection are of use now. When that changes, it
+    /// comes out of [`take_wanting`](Self::take_wanting).
+    pub(crate) fn wants_bytes(&self, key: u32) -> bool {
+        let connection = self.connections.get(key as usize);
+        connection.is_some_and(|connection| connection.wants_bytes(self.config.limits.waiting_bytes))
+    }
+
+    /// A connection that may want bytes again.
+    pub(crate) fn take_wanting(&mut self) -> Option<u32> {
+        self.wanting.pop()
+    }
+
+    /// Looks again at what had to wait for this turn.
+    pub(crate) fn resume(&mut self, now: Millis) {
+        self.now = now;
+        for key in mem::take(&mut self.resuming) {
+            let Some(connection) = self.connections.get_mut(key as usize) else { continue };
+            connection.resuming = false;
+            if let State::Open(open) = &mut connection.state
+                && let Some(ending) = open.ending.take()
+            {
+                self.end_websocket(key, *ending);
+                continue;
+            }
+            let held = connection.held.take();
+            if let Some(held) = held {
+                let range = self.turn.stage(&held);
+                self.take_bytes(key, range.start, range.end);
+            }
+            self.wanting.push(key);
+        }
+    }
+
+    /// The peer has closed its end.
+    pub(crate) fn end(&mut self, key: u32, now: Millis) {
+        self.now = now;
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        match &connection.state {
+            // Who half-closes behind a request still gets the answer.
+            State::Http(exchange) if exchange.asked.is_some() => {}
+            // What it sent before is looked at first; the end is seen again then.
+            State::Open(open) if open.ending.is_some() => {
+                self.resume_one(key);
+                self.kill(key, Reason::TransportClose);
+            }
+            State::Finishing => {}
+            _ => self.kill(key, Reason::TransportClose),
+        }
+    }
+
+    /// The connection is broken.
+    pub(crate) fn fail(&mut self, key: u32, now: Millis) {
+        self.now = now;
+        self.kill(key, Reason::TransportError);
+    }
+
+    /// The kernel takes bytes of this connection again.
+    pub(crate) fn writable(&mut self, key: u32) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        let queue = connection.queue;
+        if let Some(entry) = self.queues.get_mut(queue as usize) {
+            entry.blocked = false;
+            if !entry.is_empty() || entry.owed_pong.is_some() {
+                mark_dirty(&mut self.dirty, entry, queue);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due; at once while
+    /// something waits for a turn.
+    pub(crate) fn timeout(&self) -> Option<Millis> {
+        if self.has_work() {
+            return Some(self.now);
+        }
+        let deadlines = [self.timers.deadline(), self.acks.deadline(), self.host_timers.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the next turn has something to do that needs no waiting.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.turn.records.is_empty() || !self.resuming.is_empty() || !self.wanting.is_empty()
+    }
+
+    /// Does what is due by `now`. Connections for which `unread` says that
+    /// bytes of theirs have not been looked at are not taken for silent.
+    pub(crate) fn handle_timeout(&mut self, now: Millis, unread: impl Fn(u32) -> bool) {
+        self.now = now;
+        while let Some((key, timer)) = self.timers.take_expired(now, &unread) {
+            self.expire(key, timer);
+        }
+        while let Some(timed_out) = self.acks.take_expired(now) {
+            self.expire_ack(timed_out);
+        }
+        while let Some((timer, tag)) = self.host_timers.take_expired(now) {
+            self.turn.push(Record::Timer { timer, tag });
+        }
+    }
+
+    /// Ends the turn: what happened goes to the host, and `events`, which must
+    /// be clear, is what the next turn fills.
+    pub(crate) fn take_turn(&mut self, events: &mut Turn) {
+        self.hub.deliver_left();
+        if self.config.keep_handshake == config::Keep::Nothing {
+            for record in &self.turn.records {
+                match record {
+                    Record::Connect { socket, .. } | Record::Disconnect { socket, .. } => {
+                        self.announced.push(*socket);
+                    }
+                    _ => {}
+                }
+            }
+        } else {
+            let gone = self.turn.records.iter().filter_map(|record| match record {
+                Record::Disconnect { socket, .. } => Some(*socket),
+                _ => None,
+            });
+            self.announced.extend(gone);
+        }
+        mem::swap(&mut self.turn, events);
+    }
+
+    /// Hands each connection that is over to `close`, and forgets it.
+    pub(crate) fn reap(&mut self, mut close: impl FnMut(u32)) {
+        for key in mem::take(&mut self.dead) {
+            let Some(connection) = self.connections.try_remove(key as usize) else { continue };
+            self.timers.clear(key);
+            if let Some(mut queue) = self.queues.try_remove(connection.queue as usize) {
+                self.queued_bytes -= queue.bytes();
+                queue.clear(&mut self.chunks);
+            }
+            close(key);
+        }
+    }
+
+    // Within the engine.
+
+    /// Looks at bytes in the arena until they are used up or have to wait.
+    fn take_bytes(&mut self, key: u32, mut at: usize, end: usize) {
+        while at < end {
+            let Some(connection) = self.connections.get_mut(key as usize) else { return };
+            connection.heard = true;
+            let before = at;
+            match &mut connection.state {
+                State::Http(_) => at = self.take_http(key, at, end),
+                State::Open(_) => at = self.take_frames(key, at, end),
+                State::Closing(_) => {
+                    self.take_last_frames(key, at, end);
+                    return;
+                }
+                State::Finishing | State::Lingering | State::Dead => return,
+                State::Waiting(_) => {}
+            }
+            if at == before {
+                return self.hold(key, at, end);
+            }
+        }
+    }
+
+    /// Keeps bytes that can't be looked at yet.
+    fn hold(&mut self, key: u32, at: usize, end: usize) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        let bytes = self.turn.bytes(at..end);
+        connection.held.get_or_insert_default().extend_from_slice(bytes);
+    }
+
+    /// Lists a connection to be looked at next turn.
+    fn resume_later(&mut self, key: u32) {
+        if let Some(connection) = self.connections.get_mut(key as usize)
+            && !connection.resuming
+        {
+            connection.resuming = true;
+            self.resuming.push(key);
+        }
+    }
+
+    /// Lets a WebSocket end that has an end in store.
+    fn resume_one(&mut self, key: u32) {
+        if let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize)
+            && let Some(ending) = open.ending.take()
+        {
+            self.end_websocket(key, *ending);
+        }
+    }
+
+    fn expire(&mut self, key: u32, timer: Timer) {
+        match timer {
+            Timer::Head | Timer::Body => self.expire_request(key, timer),
+            Timer::Respond => self.expire_response(key),
+            Timer::Guard => self.expire_guard(key),
+            Timer::Ping => self.ping(key),
+            Timer::Pong => self.miss_pong(key),
+            Timer::Idle => self.finish(key),
+            Timer::Close | Timer::Linger => self.kill(key, Reason::TransportClose),
+        }
+    }
+
+    /// Lets the send queue run out, then closes our end.
+    fn finish(&mut self, key: u32) {
+        self.set_state(key, State::Finishing);
+        self.timers.set(key, Timer::Close, self.now);
+        self.mark_connection_dirty(key);
+    }
+
+    /// Ends a connection at once.
+    fn kill(&mut self, key: u32, reason: Reason) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        if let State::Dead = connection.state {
+            return;
+        }
+        if let Some(socket) = connection.socket() {
+            self.part(socket, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
+        }
+        self.set_state(key, State::Dead);
+        self.timers.clear(key);
+        self.dead.push(key);
+    }
+
+    /// Moves a connection on; what its old state held is given back.
+    fn set_state(&mut self, key: u32, state: State) {
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        let still_read = matches!(state, State::Open(_) | State::Waiting(_) | State::Http(_));
+        if !still_read {
+            connection.held = None;
+        }
+        let old = mem::replace(&mut connection.state, state);
+        if let State::Open(Open { mut reader, .. }) | State::Closing(mut reader) = old {
+            self.end_reader(&mut reader);
+        }
+        self.wanting.push(key);
+    }
+
+    fn end_reader(&mut self, reader: &mut Reader) {
+        self.partial_bytes -= reader.held();
+        reader.end(&mut self.pool);
+    }
+
+    fn mark_connection_dirty(&mut self, key: u32) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        let queue = connection.queue;
+        if let Some(entry) = self.queues.get_mut(queue as usize) {
+            mark_dirty(&mut self.dirty, entry, queue);
+        }
+    }
+
+    /// Tells the host what became different in rooms, if it wants to know.
+    fn note_changes(&mut self) {
+        for change in mem::take(&mut self.hub.changes) {
+            let (namespace, room) = match &change {
+                Change::Created { namespace, room }
+                | Change::Deleted { namespace, room }
+                | Change::Joined { namespace, room, .. }
+                | Change::Left { namespace, room, .. } => (*namespace, room),
+            };
+            let nsp = self.namespace_span(namespace);
+            let room = self.turn.text(room);
+            self.turn.push(match change {
+                Change::Created { .. } => Record::Room { nsp, room, created: true },
+                Change::Deleted { .. } => Record::Room { nsp, room, created: false },
+                Change::Joined { socket, .. } => Record::Member { socket, nsp, room, joined: true },
+                Change::Left { socket, .. } => Record::Member { socket, nsp, room, joined: false },
+            });
+        }
+    }
+
+    fn namespace_span(&mut self, key: u32) -> turn::Span {
+        let name = self.hub.namespace(key).map_or("", |entry| &entry.name);
+        self.turn.namespace(key, name)
+    }
+}
+
+/// Lists a queue for the next flush, once.
+fn mark_dirty(dirty: &mut Vec<u32>, queue: &mut SendQueue, key: u32) {
+    if !queue.dirty {
+        queue.dirty = true;
+        dirty.push(key);
+    }
+}

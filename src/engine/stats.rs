@@ -1,0 +1,75 @@
+//! Counters for those who operate a server.
+
+use super::reason::Reason;
+
+/// Counts since the server was made, and gauges of now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Open connections, whatever they speak.
+    pub connections: u64,
+    /// Sessions: plain WebSockets that are in a namespace or wait at its door.
+    pub sessions: u64,
+    /// Sockets that are in a namespace.
+    pub sockets: u64,
+    /// Namespaces, the dynamic ones included.
+    pub namespaces: u64,
+    /// Rooms in all namespaces.
+    pub rooms: u64,
+    /// Bytes that wait in send queues, each counted for every receiver.
+    pub queued_bytes: u64,
+    /// Memory of all send queues and partial messages, shared bytes counted once.
+    pub memory_bytes: u64,
+
+    /// Connections taken since the start.
+    pub accepted: u64,
+    /// Messages received: events, acks, raw messages.
+    pub messages_in: u64,
+    /// Messages queued, counted for every receiver.
+    pub messages_out: u64,
+    /// Bytes received, framing included.
+    pub bytes_in: u64,
+    /// Bytes the system took for sending, framing included.
+    pub bytes_out: u64,
+    /// HTTP requests that were no handshakes.
+    pub requests: u64,
+    /// Messages that could not be taken and were answered with `exception`.
+    pub exceptions: u64,
+
+    /// Volatile messages that were not sent because the client was behind.
+    pub dropped_volatile: u64,
+    /// Messages that were dropped because a send queue was full.
+    pub dropped_full: u64,
+
+    /// Handshakes and requests refused because they were malformed or over a
+    /// limit.
+    pub refused_malformed: u64,
+    /// Handshakes refused because of their origin.
+    pub refused_origin: u64,
+    /// Handshakes for a namespace that is not there.
+    pub refused_namespace: u64,
+    /// Handshakes without a subprotocol in common where one is demanded.
+    pub refused_subprotocol: u64,
+    /// Handshakes that the guard rejected.
+    pub refused_guard: u64,
+    /// Requests and handshakes that took too long.
+    pub refused_timeout: u64,
+    /// Times that accepting had to pause because descriptors ran out.
+    pub accept_pauses: u64,
+
+    disconnects: [u64; Reason::ALL.len()],
+}
+
+impl Stats {
+    /// How many sockets are gone for this reason.
+    #[must_use]
+    pub fn disconnects(&self, reason: Reason) -> u64 {
+        self.disconnects.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn count_disconnect(&mut self, reason: Reason) {
+        if let Some(count) = self.disconnects.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Deadlines of connections: one first-in-first-out list for each kind of
+//! duration. All waits of a kind are equally long, so the list is in order of
+//! deadlines by itself; setting and clearing cost the same however many there
+//! are. A connection waits for one thing at a time.
+
+use crate::base::Millis;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The rest of a request's head.
+    Head,
+    /// The rest of its body.
+    Body,
+    /// The next request on a kept connection.
+    Idle,
+    /// The host's answer to a request.
+    Respond,
+    /// The guard's answer.
+    Guard,
+    /// The next ping.
+    Ping,
+    /// The answer to a ping.
+    Pong,
+    /// The answer to our close, or the last bytes of an answer going out.
+    Close,
+    /// The peer's end, after ours.
+    Linger,
+}
+
+const KINDS: [Timer; 9] = [
+    Timer::Head,
+    Timer::Body,
+    Timer::Idle,
+    Timer::Respond,
+    Timer::Guard,
+    Timer::Ping,
+    Timer::Pong,
+    Timer::Close,
+    Timer::Linger,
+];
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    deadline: Millis,
+    previous: u32,
+    next: u32,
+    kind: Option<Timer>,
+}
+
+const UNLINKED: Link = Link { deadline: 0, previous: NONE, next: NONE, kind: None };
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    first: u32,
+    last: u32,
+    /// `None`: this kind never fires.
+    wait_ms: Option<u32>,
+}
+
+/// The deadlines of all connections.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    lists: [List; KINDS.len()],
+    /// One for each connection, by its key.
+    links: Vec<Link>,
+}
+
+impl Timers {
+    /// `wait_ms` says how long a wait of each kind is.
+    pub(crate) fn new(wait_ms: impl Fn(Timer) -> Option<u32>) -> Self {
+        let list = |kind| List { first: NONE, last: NONE, wait_ms: wait_ms(kind) };
+        Self { lists: KINDS.map(list), links: Vec::new() }
+    }
+
+    /// Starts a wait; the one before, if any, is over.
+    pub(crate) fn set(&mut self, key: u32, kind: Timer, now: Millis) {
+        self.clear(key);
+        if self.links.len() <= key as usize {
+            self.links.resize(key as usize + 1, UNLINKED);
+        }
+        let list = &mut self.lists[kind as usize];
+        let Some(wait_ms) = list.wait_ms else { return };
+        let link = Link { deadline: now + u64::from(wait_ms), previous: list.last, next: NONE, kind: Some(kind) };
+        match list.last {
+            NONE => list.first = key,
+            last => self.links[last as usize].next = key,
+        }
+        list.last = key;
+        self.links[key as usize] = link;
+    }
+
+    /// Ends the wait, if there is one.
+    pub(crate) fn clear(&mut self, key: u32) {
+        let Some(link) = self.links.get_mut(key as usize) else { return };
+        let Link { previous, next, kind: Some(kind), .. } = std::mem::replace(link, UNLINKED) else { return };
+        let list = &mut self.lists[kind as usize];
+        match previous {
+            NONE => list.first = next,
+            before => self.links[before as usize].next = next,
+        }
+        match next {
+            NONE => list.last = previous,
+            after => self.links[after as usize].previous = previous,
+        }
+    }
+
+    /// What the connection waits for.
+    pub(crate) fn waits_for(&self, key: u32) -> Option<Timer> {
+        self.links.get(key as usize)?.kind
+    }
+
+    /// The next deadline.
+    pub(crate) fn deadline(&self) -> Option<Millis> {
+        let firsts = self.lists.iter().filter(|list| list.first != NONE);
+        firsts.map(|list| self.links[list.first as usize].deadline).min()
+    }
+
+    /// Takes one wait that is over, leaving aside connections for which
+    /// `unread` says that bytes of theirs have not been looked at yet.
+    pub(crate) fn take_expired(&mut self, now: Millis, unread: impl Fn(u32) -> bool) -> Option<(u32, Timer)> {
+        for kind in KINDS {
+            let mut key = self.lists[kind as usize].first;
+            while key != NONE {
+                let link = self.links[key as usize];
+                if link.deadline > now {
+                    break;
+                }
+                if !unread(key) {
+                    self.clear(key);
+                    return Some((key, kind));
+                }
+                key = link.next;
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timers() -> Timers {
+        Timers::new(|kind| match kind {
+            Timer::Head => Some(10),
+            Timer::Idle => Some(100),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn waits_end_in_the_order_of_their_deadlines() {
+        let mut timers = timers();
+        timers.set(3, Timer::Head, 0);
+        timers.set(1, Timer::Head, 5);
+        timers.set(0, Timer::Idle, 0);
+        timers.set(2, Timer::Ping, 0);
+        assert_eq!(timers.deadline(), Some(10));
+        assert_eq!(timers.take_expired(9, |_| false), None);
+        assert_eq!(timers.take_expired(20, |_| false), Some((3, Timer::Head)));
+        assert_eq!(timers.deadline(), Some(15));
+        assert_eq!(timers.take_expired(20, |_| false), Some((1, Timer::Head)));
+        assert_eq!(timers.take_expired(20, |_| false), None);
+        assert_eq!(timers.deadline(), Some(100));
+    }
+
+    #[test]
+    fn a_new_wait_ends_the_one_before() {
+        let mut timers = timers();
+        for key in 0..4 {
+            timers.set(key, Timer::Head, 0);
+        }
+        timers.set(1, Timer::Idle, 0);
+        timers.clear(3);
+        timers.clear(0);
+        assert_eq!(timers.take_expired(10, |_| false), Some((2, Timer::Head)));
+        assert_eq!(timers.take_expired(10, |_| false), None);
+        assert_eq!(timers.waits_for(1), Some(Timer::Idle));
+        timers.clear(1);
+        assert_eq!(timers.deadline(), None);
+    }
+
+    #[test]
+    fn who_has_unread_bytes_is_left_aside() {
+        let mut timers = timers();
+        timers.set(0, Timer::Head, 0);
+        timers.set(1, Timer::Head, 0);
+        assert_eq!(timers.take_expired(10, |key| key == 0), Some((1, Timer::Head)));
+        assert_eq!(timers.take_expired(10, |key| key == 0), None);
+        assert_eq!(timers.take_expired(10, |_| false), Some((0, Timer::Head)));
+    }
+}

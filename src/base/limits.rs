@@ -105,3 +105,15 @@ impl Default for Limits {
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).
 pub(crate) const CLOSE_REASON_BYTES: usize = 123;
+/// Empty lines skipped before a request line. RFC 9112 §2.2 asks for one at
+/// least; old clients send one after a body, nobody sends many.
+pub(crate) const EMPTY_LINES: u8 = 4;
+/// Bytes of a request's method. The longest that is known has seven.
+pub(crate) const METHOD_BYTES: u32 = 32;
+/// Digits of a chunk's size: as many as 64 bits need (RFC 9112 §7.1).
+pub(crate) const CHUNK_SIZE_DIGITS: u8 = 16;
+/// Bytes of all chunk extensions of one body, so that a body of small chunks
+/// cannot be a large stream of extensions. hyper's bound is the same.
+pub(crate) const CHUNK_EXTENSION_BYTES: u32 = 16 << 10;
+/// Bytes of the trailer lines of one body. hyper's bound is the same.
+pub(crate) const TRAILER_BYTES: u32 = 16 << 10;

@@ -1,2 +1,7 @@
 //! Floor 1: bytes to protocol units and back. No clock, no sockets, and no
 //! allocation whose size a peer can choose.
+
+pub(crate) mod body;
+pub(crate) mod handshake;
+pub(crate) mod http;
+pub(crate) mod response;

@@ -10,7 +10,7 @@ use super::http::{Fault, Framing, is_token_byte, percent::hex};
 #[derive(Debug)]
 pub(crate) struct BodyReader {
     state: State,
-    /// Bytes of payload that may still come.
+    /// Bytes of payload that chunks may still announce.
     room: u64,
     /// Bytes of chunk extensions so far.
     extension: u32,
@@ -127,7 +127,10 @@ impl BodyReader {
             (State::Extension { size }, b'\r') => State::SizeLf { size },
             (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => self.extend(size)?,
             (State::SizeLf { size: 0 }, b'\n') => State::TrailerStart,
-            (State::SizeLf { size }, b'\n') => State::Data(size),
+            (State::SizeLf { size }, b'\n') => {
+                self.room = self.room.saturating_sub(size);
+                State::Data(size)
+            }
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => FIRST_SIZE,
             (State::TrailerStart, b'\r') => State::EndLf,

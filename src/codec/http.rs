@@ -10,6 +10,8 @@ mod request;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_in_pieces;
 
 use std::mem;
 

@@ -4,4 +4,5 @@
 pub(crate) mod body;
 pub(crate) mod handshake;
 pub(crate) mod http;
+pub(crate) mod origin;
 pub(crate) mod response;

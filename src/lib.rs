@@ -10,3 +10,4 @@ pub use base::{
     id::{AckId, RequestId, SocketId, TimerId},
     limits::{Limits, UNLIMITED},
 };
+pub use codec::http::Request;

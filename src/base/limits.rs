@@ -111,3 +111,15 @@ pub(crate) const LINGER_MS: u32 = 1_000;
 /// Pings of one connection that are answered each for itself in one turn;
 /// beyond that only the latest is (RFC 6455 §5.5.3).
 pub(crate) const PINGS_PER_TURN: u8 = 16;
+/// Empty lines skipped before a request line. RFC 9112 §2.2 asks for one at
+/// least; old clients send one after a body, nobody sends many.
+pub(crate) const EMPTY_LINES: u8 = 4;
+/// Bytes of a request's method. The longest that is known has seven.
+pub(crate) const METHOD_BYTES: u32 = 32;
+/// Digits of a chunk's size: as many as 64 bits need (RFC 9112 §7.1).
+pub(crate) const CHUNK_SIZE_DIGITS: u8 = 16;
+/// Bytes of all chunk extensions of one body, so that a body of small chunks
+/// cannot be a large stream of extensions. hyper's bound is the same.
+pub(crate) const CHUNK_EXTENSION_BYTES: u32 = 16 << 10;
+/// Bytes of the trailer lines of one body. hyper's bound is the same.
+pub(crate) const TRAILER_BYTES: u32 = 16 << 10;

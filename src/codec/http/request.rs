@@ -1,0 +1,289 @@
+//! [`Request`]: a whole request head, kept as the bytes that came and the
+//! places of its parts in them.
+
+use std::{borrow::Cow, fmt, net::SocketAddr, str};
+
+use super::{Fault, Framing, Line, is_token, percent, rules, trim};
+
+/// The head of an HTTP request: what a client asked for, and the handshake of
+/// a client that became a WebSocket.
+///
+/// Header values are bytes, because HTTP does not promise that they are text
+/// (RFC 9110 §5.5); they come without the white space around them.
+/// [`header_str`](Self::header_str) serves where only text makes sense.
+pub struct Request {
+    /// The whole head, with the empty line at its end. Visible ASCII in the
+    /// request line, any bytes but control bytes in values.
+    bytes: Box<[u8]>,
+    method: Part,
+    target: Part,
+    /// The host and port in a target of absolute form.
+    authority: Option<Part>,
+    /// The path as it was sent; `decoded` holds it if it was escaped.
+    path: Part,
+    decoded: Option<Box<str>>,
+    query: Part,
+    fields: Box<[Field]>,
+    /// Where it came from, as far as its connection has an address.
+    peer: Option<SocketAddr>,
+    minor: u8,
+    pub(super) meaning: rules::Meaning,
+}
+
+/// A range of a head's bytes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Part {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Field {
+    name: Part,
+    value: Part,
+}
+
+impl Part {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The place of `inner`, a slice of `bytes`, in it. An empty one is anywhere.
+    fn find(bytes: &[u8], inner: &[u8]) -> Self {
+        if inner.is_empty() {
+            return Self::default();
+        }
+        let start = (inner.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize) as u32;
+        Self { start, end: start.wrapping_add(inner.len() as u32) }
+    }
+}
+
+/// Header lines whose places are found without an allocation.
+const FEW_LINES: usize = 24;
+
+impl Request {
+    /// Makes a request of a head that the scanner has found whole.
+    pub(super) fn parse(bytes: Box<[u8]>, line: Line) -> Result<Self, Fault> {
+        let method = Part { start: 0, end: line.method_end };
+        let target = Part { start: line.method_end + 1, end: line.target_end };
+        let fields = parse_fields(&bytes, line)?;
+        let mut request = Self {
+            bytes,
+            method,
+            target,
+            authority: None,
+            path: Part::default(),
+            decoded: None,
+            query: Part::default(),
+            fields,
+            peer: None,
+            minor: line.minor,
+            meaning: rules::Meaning::default(),
+        };
+        rules::check_method(request.method())?;
+        request.split_target()?;
+        request.meaning = rules::interpret(&request)?;
+        Ok(request)
+    }
+
+    fn split_target(&mut self) -> Result<(), Fault> {
+        let target = rules::split_target(self.target())?;
+        let authority = target.authority.map(|it| Part::find(&self.bytes, it.as_bytes()));
+        let path = Part::find(&self.bytes, target.path.as_bytes());
+        let query = Part::find(&self.bytes, target.query.as_bytes());
+        let decoded = match percent::decode_path(target.path)? {
+            // An absolute target may leave the path out: then it is `/` (RFC 9112 §3.2.1).
+            Cow::Borrowed("") => Some("/".into()),
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => Some(path.into_boxed_str()),
+        };
+        (self.authority, self.path, self.query, self.decoded) = (authority, path, query, decoded);
+        Ok(())
+    }
+
+    /// The method, in the case it was sent in: `GET`, `POST` ...
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.text(self.method)
+    }
+
+    /// The target as it was sent: `/chat?x=1`, or `http://host/chat?x=1`.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.text(self.target)
+    }
+
+    /// The target's path, percent-decoded and otherwise literal: no dots are
+    /// resolved, no slashes folded. Begins with `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.decoded.as_deref().unwrap_or_else(|| self.text(self.path))
+    }
+
+    /// What follows the target's first `?`, as it was sent; empty if nothing does.
+    #[must_use]
+    pub fn raw_query(&self) -> &str {
+        self.text(self.query)
+    }
+
+    /// The names and values of the query, in the order they were sent, decoded
+    /// as forms are: `+` is a space, a malformed escape stands for itself, and
+    /// what is not UTF-8 becomes U+FFFD. A name without `=` has an empty value.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.raw_query().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent::decode_form(name), percent::decode_form(value))
+        })
+    }
+
+    /// The value of a name in the query, decoded; the last one if there are several.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs().filter(|(found, _)| found == name).last().map(|(_, value)| value)
+    }
+
+    /// The host and, if given, the port that the client means: from a target of
+    /// absolute form, else from `Host` (RFC 9112 §3.2.2). Empty only if an
+    /// HTTP/1.0 client names none.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        match self.authority {
+            Some(authority) => self.text(authority),
+            None => self.header_str("host").unwrap_or_default(),
+        }
+    }
+
+    /// The value of a header's first line. The name's case does not matter.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.header_lines(name).next()
+    }
+
+    /// The same as text; `None` also when the value is not UTF-8.
+    #[must_use]
+    pub fn header_str(&self, name: &str) -> Option<&str> {
+        self.header(name).and_then(|value| str::from_utf8(value).ok())
+    }
+
+    /// The `Origin` header: which web page opened the connection (RFC 6454 §7).
+    /// Programs that are no browsers send none.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.header_str("origin")
+    }
+
+    /// The subprotocols that the client offers, the one it likes best first
+    /// (RFC 6455 §4.1).
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.list("sec-websocket-protocol").filter_map(|protocol| str::from_utf8(protocol).ok())
+    }
+
+    /// The client's address; `None` over a Unix socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    pub(crate) fn from_peer(mut self, peer: Option<SocketAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// All header lines, names as they were sent, in the order they were sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (self.text(field.name), field.value.of(&self.bytes)))
+    }
+
+    /// The minor version: 0 for HTTP/1.0, else 1 or more.
+    #[must_use]
+    pub fn minor_version(&self) -> u8 {
+        self.minor
+    }
+
+    /// The values of all lines of a header.
+    pub(crate) fn header_lines(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.fields
+            .iter()
+            .filter(move |field| field.name.of(&self.bytes).eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| field.value.of(&self.bytes))
+    }
+
+    /// The members of a list header whose members hold no quoted commas: its
+    /// lines are one list, and empty members do not count (RFC 9110 §5.3, §5.6.1).
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.header_lines(name)
+            .flat_map(|line| line.split(|&byte| byte == b','))
+            .map(trim)
+            .filter(|member| !member.is_empty())
+    }
+
+    /// Whether a list header has a member, whatever its case.
+    pub(crate) fn list_contains(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// How the body behind the head is framed.
+    pub(crate) fn body(&self) -> Framing {
+        self.meaning.body
+    }
+
+    /// Whether the connection may serve another request after this one.
+    pub(crate) fn keep_alive(&self) -> bool {
+        self.meaning.keep_alive
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub(crate) fn expect_continue(&self) -> bool {
+        self.meaning.expect_continue
+    }
+
+    /// Whether the client asks to speak WebSocket on this connection. Then the
+    /// request is a handshake and nothing else: right or refused.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.meaning.upgrade
+    }
+
+    /// A part that the scanner or `httparse` has found to be ASCII.
+    fn text(&self, part: Part) -> &str {
+        str::from_utf8(part.of(&self.bytes)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Without the headers and the query: they hold what should not be in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}
+
+// RFC 9112 §5: name, colon, value. `httparse` refuses white space before the
+// colon (§5.1) and names that are no tokens.
+fn parse_fields(bytes: &[u8], line: Line) -> Result<Box<[Field]>, Fault> {
+    let lines = bytes.get(line.fields as usize..).unwrap_or_default();
+    let count = line.field_lines as usize;
+    let mut few = [httparse::EMPTY_HEADER; FEW_LINES];
+    let mut many = Vec::new();
+    let space = if count <= FEW_LINES {
+        few.as_mut_slice()
+    } else {
+        many.resize(count, httparse::EMPTY_HEADER);
+        many.as_mut_slice()
+    };
+    let Ok(httparse::Status::Complete((length, found))) = httparse::parse_headers(lines, space) else {
+        return Err(rules::BAD_FIELD);
+    };
+    // Two parsers that disagree would be a way to smuggle.
+    if length != lines.len() || found.len() != count {
+        return Err(rules::BAD_FIELD);
+    }
+    let place = |field: &httparse::Header<'_>| {
+        let name = field.name.as_bytes();
+        is_token(name)
+            .then(|| Field { name: Part::find(bytes, name), value: Part::find(bytes, trim(field.value)) })
+            .ok_or(rules::BAD_FIELD)
+    };
+    found.iter().map(place).collect()
+}

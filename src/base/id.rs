@@ -63,8 +63,6 @@ macro_rules! declare_id {
         }
     };
 }
-pub(crate) use declare_id;
-
 declare_id! {
     /// A socket: one client in one namespace. Never reused while a stale copy
     /// could be mistaken for another client.

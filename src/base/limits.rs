@@ -123,3 +123,12 @@ pub(crate) const CHUNK_SIZE_DIGITS: u8 = 16;
 pub(crate) const CHUNK_EXTENSION_BYTES: u32 = 16 << 10;
 /// Bytes of the trailer lines of one body. hyper's bound is the same.
 pub(crate) const TRAILER_BYTES: u32 = 16 << 10;
+/// Clients that the system keeps at the door before they are accepted.
+pub(crate) const BACKLOG: i32 = 4_096;
+/// Clients accepted at one listener in one turn, so that a rush at the door
+/// does not stop the conversation inside.
+pub(crate) const ACCEPTS_PER_TURN: usize = 256;
+/// After how long accepting is tried again when descriptors have run out.
+pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
+/// Descriptors left to the host.
+pub(crate) const DESCRIPTOR_RESERVE: usize = 32;

@@ -313,7 +313,7 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Whether bytes are a token (RFC 9110 §5.6.2).
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
 }
 

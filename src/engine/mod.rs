@@ -10,6 +10,7 @@
 //! `flush`), what clients do (`http`, `websocket`), what the host commands
 //! (`commands`, `say`).
 
+mod acks;
 mod chunks;
 mod commands;
 pub(crate) mod config;
@@ -46,14 +47,15 @@ use crate::{
     session::FORMATS,
 };
 use chunks::{Chunks, Log};
-pub(crate) use commands::{Acceptance, Admission};
+pub use commands::Accept;
 use config::Config;
 use connection::{Connection, Exchange, Open, State};
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
 use queue::SendQueue;
 use reason::Reason;
-pub(crate) use say::{Loudness, Payload};
+pub(crate) use say::Loudness;
+pub use say::Payload;
 use stats::Stats;
 use timers::{Timer, Timers};
 use turn::{Record, Turn};
@@ -99,7 +101,9 @@ pub(crate) struct Engine {
     stats: Stats,
     random: Random,
     now: Millis,
+    /// No more clients are taken; and the host has been told that all are gone.
     closed: bool,
+    stopped: bool,
 }
 
 impl Engine {
@@ -156,6 +160,7 @@ impl Engine {
             random,
             now: 0,
             closed: false,
+            stopped: false,
             config,
         }
     }
@@ -218,7 +223,12 @@ impl Engine {
     /// Looks again at what had to wait for this turn.
     pub(crate) fn resume(&mut self, now: Millis) {
         self.now = now;
-        for key in mem::take(&mut self.resuming) {
+        let mut listed = mem::take(&mut self.resuming).into_iter();
+        for key in listed.by_ref() {
+            if self.turn.is_full() {
+                self.resuming.push(key);
+                break;
+            }
             let Some(connection) = self.connections.get_mut(key as usize) else { continue };
             connection.resuming = false;
             if let State::Open(open) = &mut connection.state
@@ -234,6 +244,7 @@ impl Engine {
             }
             self.wanting.push(key);
         }
+        self.resuming.extend(listed);
     }
 
     /// The peer has closed its end.
@@ -250,6 +261,16 @@ impl Engine {
             }
             State::Finishing => {}
             _ => self.kill(key, Reason::TransportClose),
+        }
+    }
+
+    /// The connection is gone both ways while its bytes are not read, because
+    /// the host or a guard has to speak first.
+    pub(crate) fn vanish(&mut self, key: u32, now: Millis) {
+        self.now = now;
+        let state = self.connections.get(key as usize).map(|connection| &connection.state);
+        if let Some(State::Http(_) | State::Waiting(_) | State::Finishing) = state {
+            self.kill(key, Reason::TransportClose);
         }
     }
 
@@ -305,6 +326,10 @@ impl Engine {
     /// be clear, is what the next turn fills.
     pub(crate) fn take_turn(&mut self, events: &mut Turn) {
         self.hub.deliver_left();
+        if self.closed && !self.stopped && self.connections.is_empty() {
+            self.stopped = true;
+            self.turn.push(Record::Stopped);
+        }
         if self.config.keep_handshake == config::Keep::Nothing {
             for record in &self.turn.records {
                 match record {
@@ -450,14 +475,12 @@ impl Engine {
     /// Tells the host what became different in rooms, if it wants to know.
     fn note_changes(&mut self) {
         for change in mem::take(&mut self.hub.changes) {
-            let (namespace, room) = match &change {
-                Change::Created { namespace, room }
-                | Change::Deleted { namespace, room }
-                | Change::Joined { namespace, room, .. }
-                | Change::Left { namespace, room, .. } => (*namespace, room),
+            let (nsp, room) = match &change {
+                Change::Created { nsp, room }
+                | Change::Deleted { nsp, room }
+                | Change::Joined { nsp, room, .. }
+                | Change::Left { nsp, room, .. } => (self.turn.text(nsp), self.turn.text(room)),
             };
-            let nsp = self.namespace_span(namespace);
-            let room = self.turn.text(room);
             self.turn.push(match change {
                 Change::Created { .. } => Record::Room { nsp, room, created: true },
                 Change::Deleted { .. } => Record::Room { nsp, room, created: false },

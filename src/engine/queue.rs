@@ -120,20 +120,20 @@ impl SendQueue {
         more.push_front(piece);
     }
 
-    /// Drops everything but the frame that is being sent. Answers whether what
-    /// is left ends at a frame boundary, so that a close frame can follow.
-    pub(crate) fn cut(&mut self, chunks: &mut Chunks) -> bool {
+    /// Drops everything but the frame that is being sent. An HTTP answer stays,
+    /// and all that follows it.
+    pub(crate) fn cut(&mut self, chunks: &mut Chunks) {
+        if self.prelude > 0 {
+            return;
+        }
+        if self.sent == 0 {
+            return self.clear(chunks);
+        }
         for piece in self.more.take().into_iter().flat_map(|more| *more) {
             chunks.release(piece.chunk);
         }
-        if self.prelude > 0 || self.sent == 0 {
-            let whole = self.prelude == 0;
-            self.clear(chunks);
-            return whole;
-        }
         self.first.end = self.first.start + frame_len(chunks.get(self.first));
         self.bytes = self.first.len() - self.sent as usize;
-        true
     }
 
     /// Drops everything.

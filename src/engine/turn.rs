@@ -51,7 +51,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) enum Record {
     ConnectRequest { socket: SocketId, nsp: Span, handshake: u32 },
-    Connect { socket: SocketId, nsp: Span, handshake: Option<u32> },
+    Connect { socket: SocketId, nsp: Span, handshake: u32 },
     Disconnect { socket: SocketId, nsp: Span, reason: Reason, code: Option<u16>, text: Span, rooms: Run },
     Message { socket: SocketId, nsp: Span, name: Span, args: Span, attachments: Run, ack: Option<AckId> },
     Data { socket: SocketId, nsp: Span, data: Span, text: bool },
@@ -63,6 +63,7 @@ pub(crate) enum Record {
     Http { request: RequestId, head: u32, body: Span },
     Timer { timer: TimerId, tag: u64 },
     Post { tag: u64, data: Span },
+    Stopped,
 }
 
 /// What came of a question.

@@ -136,6 +136,13 @@ impl Acks {
         Some(outcome)
     }
 
+    /// Forgets a question that nobody can answer.
+    pub(crate) fn take_unanswered(&mut self, ack: AckId) {
+        if let Some(question) = self.asked.remove(&ack) {
+            self.deadlines.remove(&(question.deadline, ack));
+        }
+    }
+
     /// When the next question runs out of time.
     pub(crate) fn deadline(&self) -> Option<Millis> {
         self.deadlines.first().map(|&(deadline, _)| deadline)

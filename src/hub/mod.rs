@@ -30,6 +30,9 @@ use rooms::{EVERYONE, Place};
 /// A hash table with a seed of its own, since clients choose the keys.
 pub(crate) type SeededMap<K, V> = HashMap<K, V, SeedableRandomState>;
 
+/// A session id: 120 random bits as 20 characters of URL-safe base64.
+pub(crate) type Sid = [u8; 20];
+
 /// Where what is sent to a socket goes: a send queue, and the wire format in
 /// which it wants it. The hub only keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +71,23 @@ pub(crate) struct Socket {
     first: Option<Place>,
     more: Option<Box<Vec<Place>>>,
     pub(crate) acks: Option<Box<acks::SocketAcks>>,
+    sid: Option<Box<Sid>>,
+}
+
+impl Socket {
+    /// The name that the client knows its socket by, if it was told one.
+    pub(crate) fn sid(&self) -> Option<&str> {
+        self.sid.as_deref().and_then(|sid| std::str::from_utf8(sid).ok())
+    }
 }
 
 /// What became different in a room; gathered only if the host asked for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    Created { namespace: u32, room: Arc<str> },
-    Deleted { namespace: u32, room: Arc<str> },
-    Joined { socket: SocketId, namespace: u32, room: Arc<str> },
-    Left { socket: SocketId, namespace: u32, room: Arc<str> },
+    Created { nsp: Arc<str>, room: Arc<str> },
+    Deleted { nsp: Arc<str>, room: Arc<str> },
+    Joined { socket: SocketId, nsp: Arc<str>, room: Arc<str> },
+    Left { socket: SocketId, nsp: Arc<str>, room: Arc<str> },
 }
 
 /// Namespaces, rooms and sockets.
@@ -90,7 +101,10 @@ pub(crate) struct Hub {
     named_rooms: usize,
     live: usize,
     stamp: u32,
+    /// Sockets that left, whose leaving the host has not been told, and has.
     left: Vec<u32>,
+    told: Vec<u32>,
+    by_sid: SeededMap<Sid, u32>,
     seed: u64,
     max_rooms: u32,
     pub(crate) watch_rooms: bool,
@@ -111,6 +125,8 @@ impl Hub {
             live: 0,
             stamp: 0,
             left: Vec::new(),
+            told: Vec::new(),
+            by_sid: seeded(seed),
             seed,
             max_rooms,
             watch_rooms: false,
@@ -138,6 +154,7 @@ impl Hub {
             first: None,
             more: None,
             acks: None,
+            sid: None,
         });
         SocketId::new(index as u32, generation)
     }
@@ -181,16 +198,39 @@ impl Hub {
         }
         let socket = &mut self.sockets[index as usize];
         socket.stage = Stage::Left;
+        if let Some(sid) = &socket.sid {
+            self.by_sid.remove(&**sid);
+        }
         let namespace = socket.namespace;
         self.left.push(index);
         self.drop_if_empty(namespace);
     }
 
-    /// Forgets the sockets that left before: their ids are stale from now on.
+    /// The host is being told of all that left so far.
+    pub(crate) fn deliver_left(&mut self) {
+        self.told.append(&mut self.left);
+    }
+
+    /// Forgets the sockets whose leaving the host has been told: their ids are
+    /// stale from now on.
     pub(crate) fn reap(&mut self) {
-        for index in self.left.drain(..) {
+        for index in self.told.drain(..) {
             self.sockets.try_remove(index as usize);
         }
+    }
+
+    /// Gives a socket a name that its client may show to others.
+    pub(crate) fn set_sid(&mut self, id: SocketId, sid: Sid) {
+        if let Some(socket) = self.get_mut(id) {
+            socket.sid = Some(Box::new(sid));
+            self.by_sid.insert(sid, id.index());
+        }
+    }
+
+    /// The live socket with this sid.
+    pub(crate) fn by_sid(&self, sid: &str) -> Option<SocketId> {
+        let sid: Sid = sid.as_bytes().try_into().ok()?;
+        self.by_sid.get(&sid).and_then(|&index| self.id_at(index))
     }
 
     /// The socket, whatever its stage; `None` if the id is stale.
@@ -236,6 +276,18 @@ impl Hub {
     pub(crate) fn all(&self) -> Vec<SocketId> {
         let present = self.sockets.iter().filter(|(_, socket)| socket.stage != Stage::Left);
         present.map(|(index, socket)| SocketId::new(index as u32, socket.generation)).collect()
+    }
+
+    /// The same, of one namespace.
+    pub(crate) fn all_in(&self, namespace: u32) -> Vec<SocketId> {
+        let mut sockets = self.all();
+        sockets.retain(|id| self.get(*id).is_some_and(|socket| socket.namespace == namespace));
+        sockets
+    }
+
+    /// Sockets that are live or wait.
+    pub(crate) fn present_count(&self) -> usize {
+        self.sockets.len() - self.left.len() - self.told.len()
     }
 
     fn next_stamp(&mut self) -> u32 {

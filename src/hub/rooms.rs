@@ -72,17 +72,25 @@ impl Hub {
             Some(_) => socket.more.get_or_insert_default().push(place),
         }
         if self.watch_members {
-            let room = self.room_name(room);
-            self.changes.push(Change::Joined { socket: id, namespace, room });
+            let (nsp, room) = (self.namespace_name(namespace), self.room_name(room));
+            self.changes.push(Change::Joined { socket: id, nsp, room });
         }
         Ok(())
+    }
+
+    /// Whether the limit of rooms lets the socket join this one.
+    pub(crate) fn may_join(&self, id: SocketId, name: &str) -> bool {
+        let count = self.places(id).count();
+        let inside = || self.rooms_of(id).is_ok_and(|rooms| rooms.contains(&name));
+        count < self.max_rooms as usize || inside()
     }
 
     /// Takes a socket out of a room. Not being in it is no mistake.
     pub(crate) fn leave(&mut self, id: SocketId, name: &str) -> Result<()> {
         let Some(socket) = self.live(id)? else { return Ok(()) };
         let Some(&room) = self.namespaces[socket.namespace as usize].rooms.get(name) else { return Ok(()) };
-        if let Some(slot) = self.places(id).position(|place| place.room == room) {
+        let slot = self.places(id).position(|place| place.room == room);
+        if let Some(slot) = slot {
             self.leave_slot(id, slot);
         }
         Ok(())
@@ -90,8 +98,8 @@ impl Hub {
 
     /// Takes a socket out of all its rooms.
     pub(crate) fn leave_all(&mut self, id: SocketId) {
-        while let Some(last) = self.places(id).count().checked_sub(1) {
-            self.leave_slot(id, last);
+        for slot in (0..self.places(id).count()).rev() {
+            self.leave_slot(id, slot);
         }
     }
 
@@ -134,13 +142,17 @@ impl Hub {
         self.namespaces[namespace as usize].rooms.insert(name.clone(), room);
         self.named_rooms += 1;
         if self.watch_rooms {
-            self.changes.push(Change::Created { namespace, room: name });
+            self.changes.push(Change::Created { nsp: self.namespace_name(namespace), room: name });
         }
         room
     }
 
     pub(super) fn room_name(&self, room: u32) -> Arc<str> {
         self.rooms.get(room as usize).and_then(|room| room.name.clone()).unwrap_or_default()
+    }
+
+    fn namespace_name(&self, namespace: u32) -> Arc<str> {
+        self.namespace(namespace).map(|entry| entry.name.clone()).unwrap_or_default()
     }
 
     /// Takes the socket's place number `slot` away, from both sides.
@@ -170,8 +182,8 @@ impl Hub {
         }
         self.take_member(place.room, place.position);
         if self.watch_members {
-            let room = self.room_name(place.room);
-            self.changes.push(Change::Left { socket: id, namespace, room });
+            let (nsp, room) = (self.namespace_name(namespace), self.room_name(place.room));
+            self.changes.push(Change::Left { socket: id, nsp, room });
         }
         self.drop_room_if_empty(place.room);
     }
@@ -209,7 +221,7 @@ impl Hub {
         self.named_rooms -= 1;
         self.namespaces[namespace as usize].rooms.remove(&*name);
         if self.watch_rooms {
-            self.changes.push(Change::Deleted { namespace, room: name });
+            self.changes.push(Change::Deleted { nsp: self.namespace_name(namespace), room: name });
         }
     }
 }

@@ -1,0 +1,349 @@
+//! What the host commands besides saying something: doors, rooms, goodbyes,
+//! and questions about who is where.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Engine,
+    connection::{Connection, State},
+    reason::Reason,
+    say::{check_name, millis},
+    stats::Stats,
+    timers::Timer,
+};
+use crate::{
+    base::{
+        error::{Error, Result},
+        id::{SocketId, TimerId},
+    },
+    codec::{
+        close::{self, code},
+        frame,
+        http::{Request, is_token},
+    },
+    hub::{self, Hub, Namespace, Stage, audience::Selection, namespace::Dialect},
+};
+
+/// How a waiting client is let in. What is not said stays as the namespace has
+/// it.
+#[derive(Clone, Debug, Default)]
+pub struct Accept<'a> {
+    pub(super) user: Option<u64>,
+    pub(super) rooms: Vec<&'a str>,
+    pub(super) dialect: Option<Dialect>,
+    pub(super) protocol: Option<&'a str>,
+}
+
+impl<'a> Accept<'a> {
+    /// The host's own number for this socket.
+    #[must_use]
+    pub fn user(mut self, user: u64) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// One more room that it is in from the start.
+    #[must_use]
+    pub fn room(mut self, room: &'a str) -> Self {
+        self.rooms.push(room);
+        self
+    }
+
+    /// What this one client speaks.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// The subprotocol, which must be one that the client offered.
+    #[must_use]
+    pub fn subprotocol(mut self, protocol: &'a str) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+}
+
+impl Engine {
+    // Namespaces.
+
+    pub(crate) fn open(&mut self, name: &str, config: Namespace) -> Result<()> {
+        self.check_namespace(name)?;
+        check_protocols(&config)?;
+        self.hub.open(name, config);
+        Ok(())
+    }
+
+    pub(crate) fn open_pattern(&mut self, prefix: &str, config: Namespace) -> Result<()> {
+        self.check_namespace(prefix)?;
+        check_protocols(&config)?;
+        self.hub.open_pattern(prefix, config);
+        Ok(())
+    }
+
+    pub(crate) fn close_namespace(&mut self, name: &str) -> Result<()> {
+        let key = self.hub.find(name)?;
+        for socket in self.hub.all_in(key) {
+            self.dismiss(socket, Reason::NamespaceClosed, code::GOING_AWAY, "namespace closed");
+        }
+        self.hub.close(key);
+        Ok(())
+    }
+
+    fn check_namespace(&self, name: &str) -> Result<()> {
+        check_name(name, &self.config.limits, "a namespace")?;
+        if !name.starts_with('/') {
+            return Err(Error::invalid(format!("the name of a namespace begins with a slash, {name:?} does not")));
+        }
+        Ok(())
+    }
+
+    // Guards.
+
+    pub(crate) fn accept(&mut self, socket: SocketId, acceptance: &Accept<'_>) -> Result<()> {
+        let Some(owner) = self.waiting(socket)? else { return Ok(()) };
+        for room in &acceptance.rooms {
+            check_name(room, &self.config.limits, "a room")?;
+        }
+        if acceptance.rooms.len() > self.config.limits.rooms as usize {
+            return Err(Error::limit(format!("a socket may be in {} rooms", self.config.limits.rooms)));
+        }
+        if let Some(protocol) = acceptance.protocol {
+            let offered = self.handshakes.get(&socket);
+            if !offered.is_some_and(|request| request.subprotocols().any(|offered| offered == protocol)) {
+                return Err(Error::invalid(format!("the client did not offer the subprotocol {protocol:?}")));
+            }
+        }
+        self.admit(owner, acceptance);
+        Ok(())
+    }
+
+    pub(crate) fn reject(&mut self, socket: SocketId, status: u16, message: &str) -> Result<()> {
+        let Some(owner) = self.waiting(socket)? else { return Ok(()) };
+        if !(400..=599).contains(&status) {
+            return Err(Error::invalid("a rejection has an HTTP status from 400 to 599"));
+        }
+        self.stats.refused_guard += 1;
+        self.reject_connection(owner, status, message, Reason::Rejected);
+        Ok(())
+    }
+
+    /// The connection of a socket that waits; `None` if it has just left.
+    fn waiting(&self, socket: SocketId) -> Result<Option<u32>> {
+        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        match entry.stage {
+            Stage::Waiting => Ok(Some(entry.owner)),
+            Stage::Left => Ok(None),
+            Stage::Live => Err(Error::state("the socket has been accepted already")),
+        }
+    }
+
+    // Rooms.
+
+    pub(crate) fn join(&mut self, socket: SocketId, room: &str) -> Result<()> {
+        check_name(room, &self.config.limits, "a room")?;
+        let joined = self.hub.join(socket, room);
+        self.note_changes();
+        joined
+    }
+
+    pub(crate) fn leave(&mut self, socket: SocketId, room: &str) -> Result<()> {
+        let left = self.hub.leave(socket, room);
+        self.note_changes();
+        left
+    }
+
+    pub(crate) fn leave_all(&mut self, socket: SocketId) -> Result<()> {
+        if self.hub.live(socket)?.is_some() {
+            self.hub.leave_all(socket);
+            self.note_changes();
+        }
+        Ok(())
+    }
+
+    /// Lets everybody in an audience join a room; answers how many they are.
+    /// If the limit of rooms stands in one's way, nobody joins.
+    pub(crate) fn join_all(&mut self, to: &Selection<'_>, room: &str) -> Result<usize> {
+        check_name(room, &self.config.limits, "a room")?;
+        let sockets = self.hub.select(to)?;
+        if let Some(&full) = sockets.iter().find(|&&socket| !self.hub.may_join(socket, room)) {
+            let most = self.config.limits.rooms;
+            return Err(Error::limit(format!("the socket {:#x} is in {most} rooms already", full.get())));
+        }
+        for &socket in &sockets {
+            self.hub.join(socket, room)?;
+        }
+        self.note_changes();
+        Ok(sockets.len())
+    }
+
+    pub(crate) fn leave_all_of(&mut self, to: &Selection<'_>, room: &str) -> Result<usize> {
+        let sockets = self.hub.select(to)?;
+        for &socket in &sockets {
+            self.hub.leave(socket, room)?;
+        }
+        self.note_changes();
+        Ok(sockets.len())
+    }
+
+    pub(crate) fn select(&mut self, to: &Selection<'_>) -> Result<Vec<SocketId>> {
+        self.hub.select(to)
+    }
+
+    // Goodbyes.
+
+    pub(crate) fn disconnect(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
+        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        if !close::may_send(code) {
+            return Err(Error::invalid(format!("the close code {code} can't be sent")));
+        }
+        if entry.stage != Stage::Left {
+            self.dismiss(socket, Reason::ServerLeft, code, text);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn disconnect_all(&mut self, to: &Selection<'_>, code: u16, text: &str) -> Result<usize> {
+        if !close::may_send(code) {
+            return Err(Error::invalid(format!("the close code {code} can't be sent")));
+        }
+        let sockets = self.hub.select(to)?;
+        for &socket in &sockets {
+            self.dismiss(socket, Reason::ServerLeft, code, text);
+        }
+        Ok(sockets.len())
+    }
+
+    /// Takes no more clients, and says goodbye to those that are there.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        for socket in self.hub.all() {
+            self.dismiss(socket, Reason::Shutdown, code::GOING_AWAY, "server shutting down");
+        }
+        // Nobody waits for an answer on the connections that still speak HTTP.
+        let idle = |(key, connection): (usize, &Connection)| match &connection.state {
+            State::Http(exchange) if exchange.asked.is_none() => Some(key as u32),
+            _ => None,
+        };
+        let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
+        idle.into_iter().for_each(|key| self.finish(key));
+    }
+
+    /// Ends a socket in the orderly way: what was said to it before still goes
+    /// out, then a close frame.
+    pub(super) fn dismiss(&mut self, socket: SocketId, reason: Reason, code: u16, text: &str) {
+        let Some(entry) = self.hub.get(socket) else { return };
+        let key = entry.owner;
+        if entry.stage == Stage::Waiting {
+            return self.reject_connection(key, 503, text, reason);
+        }
+        self.part(socket, reason, Some(code), text);
+        let Some(Connection { queue, state: State::Open(open), .. }) = self.connections.get_mut(key as usize) else {
+            return;
+        };
+        let (queue_key, reader) = (*queue, std::mem::take(&mut open.reader));
+        if open.ending.is_some() {
+            // The client has said its last word: there is no close to wait for.
+            self.close_frame_last(queue_key, code, text);
+            return self.finish(key);
+        }
+        self.close_frame_last(queue_key, code, text);
+        self.set_state(key, State::Closing(reader));
+        self.timers.set(key, Timer::Close, self.now);
+    }
+
+    /// Appends a close frame behind everything else.
+    fn close_frame_last(&mut self, queue_key: u32, code: u16, text: &str) {
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let piece =
+            self.chunks.append(&mut self.direct, 127, |out| frame::write_close(out, Some(code), text));
+        queue.push(piece, &mut self.chunks);
+        self.queued_bytes += piece.len();
+        super::mark_dirty(&mut self.dirty, queue, queue_key);
+    }
+
+    // Questions.
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub(crate) fn user(&self, socket: SocketId) -> Result<u64> {
+        self.hub.get(socket).map(|entry| entry.user).ok_or_else(|| hub::stale(socket))
+    }
+
+    pub(crate) fn set_user(&mut self, socket: SocketId, user: u64) -> Result<()> {
+        let entry = self.hub.get_mut(socket).ok_or_else(|| hub::stale(socket))?;
+        entry.user = user;
+        Ok(())
+    }
+
+    /// The request that a socket came with, as long as it is kept.
+    pub(crate) fn handshake(&self, socket: SocketId) -> Option<&Arc<Request>> {
+        self.handshakes.get(&socket)
+    }
+
+    /// The connection that carries a socket, if it has not left.
+    pub(crate) fn connection_of(&self, socket: SocketId) -> Option<u32> {
+        self.hub.get(socket).filter(|entry| entry.stage != Stage::Left).map(|entry| entry.owner)
+    }
+
+    /// Bytes that wait in a socket's send queue.
+    pub(crate) fn queued(&self, socket: SocketId) -> Result<usize> {
+        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        Ok(self.queues.get(entry.route.queue as usize).map_or(0, |queue| queue.bytes()))
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            connections: self.connections.len() as u64,
+            sessions: self.hub.present_count() as u64,
+            sockets: self.hub.live_count() as u64,
+            namespaces: self.hub.namespace_count() as u64,
+            rooms: self.hub.room_count() as u64,
+            queued_bytes: self.queued_bytes as u64,
+            memory_bytes: (self.chunks.bytes() + self.partial_bytes) as u64,
+            ..self.stats.clone()
+        }
+    }
+
+    /// Counts a pause in accepting.
+    pub(crate) fn count_accept_pause(&mut self) {
+        self.stats.accept_pauses += 1;
+    }
+
+    // Timers.
+
+    pub(crate) fn start_timer(&mut self, delay: Duration, interval: Option<Duration>, tag: u64) -> TimerId {
+        let deadline = self.now.saturating_add(millis(delay));
+        self.host_timers.start(deadline, interval.map(millis), tag)
+    }
+
+    pub(crate) fn stop_timer(&mut self, timer: TimerId) -> Result<()> {
+        if self.host_timers.stop(timer) {
+            return Ok(());
+        }
+        Err(Error::not_found("no such timer: it has fired or was stopped"))
+    }
+
+    /// Another thread has posted something.
+    pub(crate) fn post(&mut self, tag: u64, data: Vec<u8>) {
+        let data = self.turn.own(data);
+        self.turn.push(super::turn::Record::Post { tag, data });
+    }
+
+    /// The clock, for commands between turns.
+    pub(crate) fn set_now(&mut self, now: crate::base::Millis) {
+        self.now = now;
+    }
+}
+
+fn check_protocols(config: &Namespace) -> Result<()> {
+    match config.subprotocols.iter().find(|protocol| !is_token(protocol.as_bytes())) {
+        Some(bad) => Err(Error::invalid(format!("the subprotocol {bad:?} is not a token of HTTP"))),
+        None if config.require_subprotocol && config.subprotocols.is_empty() => {
+            Err(Error::invalid("a namespace that demands a subprotocol must name one"))
+        }
+        None => Ok(()),
+    }
+}

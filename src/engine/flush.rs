@@ -1,0 +1,149 @@
+//! Sending: at the end of a turn, once for each connection that has something
+//! to say, in one call as far as the kernel takes it.
+
+use std::io::{self, IoSlice};
+
+use super::{
+    Engine,
+    connection::State,
+    queue::{MOST_PIECES, NOBODY},
+    reason::Reason,
+    timers::Timer,
+    turn::Record,
+};
+use crate::{
+    base::Millis,
+    codec::frame::{self, Opcode},
+};
+
+/// Where bytes go: the sockets of the loop, or those of a test.
+pub(crate) trait Wire {
+    /// Sends as much of `pieces` as there is room for. An error of kind
+    /// `WouldBlock` means no room at all.
+    fn send(&mut self, connection: u32, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Closes our end behind what was sent.
+    fn finish(&mut self, connection: u32);
+}
+
+impl Engine {
+    /// Whether a send queue is so full that it should be offered to the kernel
+    /// at once, before more is said.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed
+    }
+
+    /// Whether something waits to be offered to the kernel.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Offers everything that was said since the last flush to the kernel.
+    pub(crate) fn flush(&mut self, wire: &mut impl Wire, now: Millis) {
+        self.now = now;
+        self.pressed = false;
+        let mut listed = std::mem::take(&mut self.dirty);
+        for &key in &listed {
+            self.flush_queue(key, wire);
+        }
+        listed.clear();
+        // What came up meanwhile (goodbyes, drains) is few and goes next turn.
+        listed.append(&mut self.dirty);
+        self.dirty = listed;
+        self.chunks.end_turn();
+        self.keep_memory_bound();
+    }
+
+    fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
+        let Some(queue) = self.queues.get_mut(key as usize) else { return };
+        queue.dirty = false;
+        let connection = queue.connection;
+        if connection == NOBODY || queue.blocked {
+            return;
+        }
+        if let Some(body) = queue.owed_pong.take() {
+            let piece = self.chunks.append(&mut self.direct, body.len() + 2, |out| {
+                frame::write(out, Opcode::Pong, &body);
+            });
+            queue.push_control(piece, &mut self.chunks);
+            self.queued_bytes += piece.len();
+        }
+        while !queue.is_empty() && !queue.blocked {
+            let mut slices = [IoSlice::new(&[]); MOST_PIECES];
+            let count = queue.slices(&self.chunks, &mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            match wire.send(connection, slices) {
+                Ok(sent) => {
+                    queue.advance(sent, &mut self.chunks);
+                    self.queued_bytes -= sent;
+                    self.stats.bytes_out += sent as u64;
+                    queue.blocked = sent < offered;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => queue.blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    log::debug!("connection {connection}: {error}");
+                    return self.kill(connection, Reason::TransportError);
+                }
+            }
+        }
+        if queue.blocked {
+            queue.settle(&mut self.chunks);
+        }
+        self.after_flush(key, connection, wire);
+    }
+
+    fn after_flush(&mut self, key: u32, connection: u32, wire: &mut impl Wire) {
+        let Some(queue) = self.queues.get_mut(key as usize) else { return };
+        let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
+        let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
+        let is_empty = queue.is_empty();
+        let Some(entry) = self.connections.get(connection as usize) else { return };
+        if let (1.., Some(socket)) = (dropped, entry.socket()) {
+            self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
+        }
+        if is_empty && let State::Finishing = entry.state {
+            wire.finish(connection);
+            self.set_state(connection, State::Lingering);
+            self.timers.set(connection, Timer::Linger, self.now);
+        }
+    }
+
+    /// Over the budget of all queues and partial messages, whoever holds the
+    /// most of it goes first.
+    fn keep_memory_bound(&mut self) {
+        while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
+            let held = |key: &u32| -> usize {
+                let Some(connection) = self.connections.get(*key as usize) else { return 0 };
+                let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
+                let partial = match &connection.state {
+                    State::Open(open) => open.reader.held(),
+                    State::Http(exchange) => {
+                        exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
+                    }
+                    _ => 0,
+                };
+                queued + partial
+            };
+            let keys = self.connections.iter().map(|(key, _)| key as u32);
+            let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };
+            self.give_up(most);
+        }
+    }
+
+    /// Ends a connection to free what it holds.
+    fn give_up(&mut self, key: u32) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        let queue = connection.queue;
+        if let Some(socket) = connection.socket() {
+            self.cut_off(socket, key, Reason::OutOfMemory);
+        }
+        // What is left of its queue is part of one frame, which may be large.
+        self.kill(key, Reason::OutOfMemory);
+        if let Some(queue) = self.queues.get_mut(queue as usize) {
+            self.queued_bytes -= queue.bytes();
+            queue.clear(&mut self.chunks);
+        }
+    }
+}

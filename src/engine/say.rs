@@ -1,0 +1,333 @@
+//! What the host says: checked and measured once, encoded once for each wire
+//! format in the audience, and noted in the send queue of each receiver.
+
+use std::{borrow::Cow, time::Duration};
+
+use super::{
+    Engine,
+    chunks::{Chunks, Log, Piece},
+    config::Overflow,
+    reason::Reason,
+};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        id::SocketId,
+        json::{self, Elements},
+        limits::Limits,
+    },
+    codec::{
+        close::code,
+        frame::{self, Opcode},
+    },
+    hub::audience::Selection,
+    session::{self, Data, FORMATS, JSON, Length, Measured, Outgoing, RESERVED, raw},
+};
+
+/// The arguments of an event or an ack: a JSON array as text, and the binary
+/// attachments that it refers to by `{"_placeholder":true,"num":0}`.
+///
+/// A `&str` is a payload without attachments, and [`Payload::binary`] one whose
+/// arguments are the attachments themselves.
+#[derive(Clone, Debug)]
+pub struct Payload<'a> {
+    args: Cow<'a, str>,
+    attachments: &'a [&'a [u8]],
+}
+
+impl<'a> Payload<'a> {
+    /// Arguments that refer to attachments.
+    #[must_use]
+    pub fn new(args: &'a str, attachments: &'a [&'a [u8]]) -> Self {
+        Self { args: Cow::Borrowed(args), attachments }
+    }
+
+    /// The attachments are the arguments, in their order.
+    #[must_use]
+    pub fn binary(attachments: &'a [&'a [u8]]) -> Self {
+        let placeholders: Vec<String> =
+            (0..attachments.len()).map(|number| format!("{{\"_placeholder\":true,\"num\":{number}}}")).collect();
+        Self { args: Cow::Owned(format!("[{}]", placeholders.join(","))), attachments }
+    }
+
+    /// The arguments, as a JSON array.
+    #[must_use]
+    pub fn args(&self) -> &str {
+        &self.args
+    }
+
+    /// The attachments.
+    #[must_use]
+    pub fn attachments(&self) -> &'a [&'a [u8]] {
+        self.attachments
+    }
+
+    /// Checks it as an event of this name, under these limits.
+    pub(crate) fn check_event(&self, name: &str, limits: &Limits) -> Result<Elements> {
+        check_name(name, limits, "an event")?;
+        if RESERVED.contains(&name) {
+            return Err(Error::invalid(format!(
+                "the event name {name:?} is reserved: clients raise it themselves"
+            )));
+        }
+        self.check(limits)
+    }
+
+    /// Checks the arguments and attachments themselves.
+    pub(super) fn check(&self, limits: &Limits) -> Result<Elements> {
+        if self.attachments.len() > limits.attachments as usize {
+            return Err(Error::limit(format!(
+                "{} attachments: clients take no more than {}",
+                self.attachments.len(),
+                limits.attachments
+            )));
+        }
+        json::array(&self.args, limits.json_depth)
+            .map_err(|fault| Error::invalid(format!("the arguments must be a JSON array: {fault}")))
+    }
+}
+
+impl<'a> From<&'a str> for Payload<'a> {
+    fn from(args: &'a str) -> Self {
+        Self::new(args, &[])
+    }
+}
+
+impl<'a> From<&'a String> for Payload<'a> {
+    fn from(args: &'a String) -> Self {
+        Self::new(args, &[])
+    }
+}
+
+impl From<String> for Payload<'_> {
+    fn from(args: String) -> Self {
+        Self { args: Cow::Owned(args), attachments: &[] }
+    }
+}
+
+/// Whether a message may be left out for a client that is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Loudness {
+    #[default]
+    Normal,
+    Volatile,
+}
+
+/// What became of one message for one receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Queued,
+    /// Left out: it is volatile and the client is behind.
+    LeftOut,
+    /// The send queue is full.
+    Full,
+}
+
+impl Engine {
+    /// Sends an event to an audience; answers for how many it was queued.
+    pub(crate) fn emit(
+        &mut self,
+        to: &Selection<'_>,
+        name: &str,
+        payload: &Payload<'_>,
+        loudness: Loudness,
+    ) -> Result<usize> {
+        let elements = payload.check_event(name, &self.config.limits)?;
+        let payload = measured(payload, &elements);
+        self.broadcast(to, &Outgoing::Event { name, payload, id: None }, loudness)
+    }
+
+    /// Sends bytes to an audience.
+    pub(crate) fn send(&mut self, to: &Selection<'_>, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        self.broadcast(to, &Outgoing::Data(data), loudness)
+    }
+
+    /// Sends an event to one socket; answers 0 if it has just left, or if the
+    /// event is volatile and the client is behind.
+    pub(crate) fn emit_one(
+        &mut self,
+        socket: SocketId,
+        name: &str,
+        payload: &Payload<'_>,
+        loudness: Loudness,
+    ) -> Result<usize> {
+        let elements = payload.check_event(name, &self.config.limits)?;
+        let payload = measured(payload, &elements);
+        self.say_to(socket, &Outgoing::Event { name, payload, id: None }, loudness)
+    }
+
+    /// Sends bytes to one socket.
+    pub(crate) fn send_one(&mut self, socket: SocketId, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        self.say_to(socket, &Outgoing::Data(data), loudness)
+    }
+
+    /// One message for everybody in an audience.
+    pub(super) fn broadcast(&mut self, to: &Selection<'_>, outgoing: &Outgoing<'_>, loudness: Loudness) -> Result<usize> {
+        let mut pieces: [Option<Piece>; FORMATS] = [None; FORMATS];
+        let mut encoded_for = u32::MAX;
+        let (mut queued, mut left_out) = (0, 0);
+        let mut full = Vec::new();
+        let Self { hub, queues, chunks, room_logs, dirty, config, pressed, queued_bytes, .. } = self;
+        let cap = config.limits.queue_bytes as usize;
+        hub.visit(to, |room, member| {
+            let Some(queue) = queues.get_mut(member.route.queue as usize) else { return };
+            // A room belongs to one namespace; another one's members have
+            // their own log.
+            if encoded_for != room {
+                (encoded_for, pieces) = (room, [None; FORMATS]);
+            }
+            let format = usize::from(member.route.format);
+            let piece = match pieces.get(format).copied().flatten() {
+                Some(piece) => piece,
+                None => {
+                    let piece = encode(chunks, log_of(room_logs, room, format), format as u8, outgoing);
+                    if let Some(slot) = pieces.get_mut(format) {
+                        *slot = Some(piece);
+                    }
+                    piece
+                }
+            };
+            match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
+                Fate::Queued => {
+                    queue.push(piece, chunks);
+                    *queued_bytes += piece.len();
+                    *pressed |= queue.weight() > cap;
+                    super::mark_dirty(dirty, queue, member.route.queue);
+                    queued += 1;
+                }
+                Fate::LeftOut => left_out += 1,
+                Fate::Full => full.push(member.socket),
+            }
+        })?;
+        self.stats.messages_out += queued as u64;
+        self.stats.dropped_volatile += left_out;
+        for index in full {
+            if let Some(socket) = self.hub.id_at(index) {
+                self.overflow(socket, 1);
+            }
+        }
+        Ok(queued)
+    }
+
+    /// One message for one socket.
+    pub(super) fn say_to(&mut self, socket: SocketId, outgoing: &Outgoing<'_>, loudness: Loudness) -> Result<usize> {
+        let Some(entry) = self.hub.live(socket)? else { return Ok(0) };
+        let (queue_key, format) = (entry.route.queue, entry.route.format);
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
+        let cap = self.config.limits.queue_bytes as usize;
+        if loudness == Loudness::Volatile && queue.blocked {
+            self.stats.dropped_volatile += 1;
+            return Ok(0);
+        }
+        let piece = encode(&mut self.chunks, &mut self.direct, format, outgoing);
+        match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
+            Fate::Full => {
+                self.overflow(socket, 1);
+                Err(Error::new(ErrorKind::Backpressure, "the client reads too slowly: its send queue is full"))
+            }
+            _ => {
+                queue.push(piece, &mut self.chunks);
+                self.queued_bytes += piece.len();
+                self.pressed |= queue.weight() > cap;
+                super::mark_dirty(&mut self.dirty, queue, queue_key);
+                self.stats.messages_out += 1;
+                Ok(1)
+            }
+        }
+    }
+
+    /// A message did not fit into a send queue.
+    pub(super) fn overflow(&mut self, socket: SocketId, messages: u32) {
+        let Some(entry) = self.hub.get(socket) else { return };
+        let (owner, queue) = (entry.owner, entry.route.queue);
+        self.stats.dropped_full += u64::from(messages);
+        match self.config.overflow {
+            Overflow::Disconnect => self.cut_off(socket, owner, Reason::SlowReader),
+            Overflow::Drop => {
+                if let Some(queue) = self.queues.get_mut(queue as usize) {
+                    queue.dropped = queue.dropped.saturating_add(messages);
+                }
+            }
+        }
+    }
+
+    /// Disconnects a client that owes too much reading.
+    pub(super) fn cut_off(&mut self, socket: SocketId, connection: u32, reason: Reason) {
+        log::debug!("connection {connection}: {reason}");
+        self.part(socket, reason, Some(code::TRY_AGAIN_LATER), reason.as_str());
+        self.close_frame(connection, Some(code::TRY_AGAIN_LATER), reason.as_str());
+        self.finish(connection);
+    }
+}
+
+/// Checks the name of an event, a room or a namespace.
+pub(super) fn check_name(name: &str, limits: &Limits, of: &str) -> Result<()> {
+    if name.len() > limits.name_bytes as usize {
+        return Err(Error::limit(format!(
+            "the name of {of} may have {} bytes; this one has {}",
+            limits.name_bytes,
+            name.len()
+        )));
+    }
+    if name.contains('\0') {
+        return Err(Error::invalid(format!("the name of {of} can't hold a NUL")));
+    }
+    Ok(())
+}
+
+pub(super) fn measured<'a>(payload: &'a Payload<'_>, elements: &'a Elements) -> Measured<'a> {
+    Measured { args: &payload.args, elements, attachments: payload.attachments }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The cap is judged on what the kernel refused: what has not been offered to
+/// it yet does not count against a client.
+fn fate(blocked: bool, weight: usize, len: usize, cap: usize, loudness: Loudness) -> Fate {
+    if !blocked {
+        return Fate::Queued;
+    }
+    match loudness {
+        Loudness::Volatile => Fate::LeftOut,
+        Loudness::Normal if weight + len > cap => Fate::Full,
+        Loudness::Normal => Fate::Queued,
+    }
+}
+
+/// The log of a room for one wire format.
+fn log_of(room_logs: &mut Vec<[Log; FORMATS]>, room: u32, format: usize) -> &mut Log {
+    if room_logs.len() <= room as usize {
+        room_logs.resize(room as usize + 1, [Log::default(); FORMATS]);
+    }
+    &mut room_logs[room as usize][format.min(FORMATS - 1)]
+}
+
+/// Writes a message's frames at the end of a log.
+fn encode(chunks: &mut Chunks, log: &mut Log, format: u8, outgoing: &Outgoing<'_>) -> Piece {
+    let mut length = Length::default();
+    let attachments: &[&[u8]] = match format {
+        JSON => {
+            session::json::write(&mut length, outgoing);
+            &[]
+        }
+        _ => {
+            raw::write(&mut length, outgoing);
+            raw::attachments(outgoing)
+        }
+    };
+    let opcode = if format == JSON || raw::is_text(outgoing) { Opcode::Text } else { Opcode::Binary };
+    let more: usize = attachments.iter().map(|bytes| bytes.len() + 10).sum();
+    chunks.append(log, length.0 + 10 + more, |out| {
+        let (header, header_len) = frame::header(opcode, true, length.0);
+        out.extend_from_slice(header.get(..header_len).unwrap_or_default());
+        match format {
+            JSON => session::json::write(out, outgoing),
+            _ => raw::write(out, outgoing),
+        }
+        for attachment in attachments {
+            frame::write(out, Opcode::Binary, attachment);
+        }
+    })
+}

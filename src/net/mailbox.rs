@@ -1,0 +1,108 @@
+//! The mailbox of other threads: what they want done on the server's thread,
+//! in the order in which they asked.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use mio::Waker;
+
+use crate::{
+    base::error::{Error, ErrorKind, Result},
+    engine::Engine,
+};
+
+/// Something to be done by the server's thread.
+pub(crate) type Errand = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// What an errand costs beside the bytes that it carries.
+const ERRAND_COST: usize = 64;
+
+/// The mailbox, shared by the server and its remotes.
+pub(crate) struct Mailbox {
+    waker: Waker,
+    /// The server has been waked and has not looked yet.
+    waked: AtomicBool,
+    inner: Mutex<Inner>,
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    errands: Vec<Errand>,
+    bytes: usize,
+    /// The server is gone.
+    closed: bool,
+}
+
+impl Mailbox {
+    pub(super) fn new(waker: Waker, limit: u32) -> Self {
+        Self {
+            waker,
+            waked: AtomicBool::new(false),
+            inner: Mutex::default(),
+            limit: if limit == crate::base::limits::UNLIMITED { usize::MAX } else { limit as usize },
+        }
+    }
+
+    /// Makes a waiting poll return. Several calls may wake it once.
+    pub(crate) fn wake(&self) -> Result<()> {
+        if self.inner().closed {
+            return Err(gone());
+        }
+        if self.waked.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.waker.wake().map_err(|error| Error::io("can't wake the server", error))
+    }
+
+    /// Leaves an errand that carries so many bytes.
+    pub(crate) fn post(&self, bytes: usize, errand: Errand) -> Result<()> {
+        {
+            let mut inner = self.inner();
+            if inner.closed {
+                return Err(gone());
+            }
+            let total = inner.bytes.saturating_add(bytes).saturating_add(ERRAND_COST);
+            if total > self.limit && !inner.errands.is_empty() {
+                return Err(Error::limit(format!(
+                    "the mailbox holds {} bytes and may hold {}; the server's thread is behind",
+                    inner.bytes, self.limit
+                )));
+            }
+            inner.bytes = total;
+            inner.errands.push(errand);
+        }
+        self.wake()
+    }
+
+    /// Does all errands.
+    pub(super) fn deliver(&self, engine: &mut Engine) {
+        if !self.waked.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let errands = {
+            let mut inner = self.inner();
+            inner.bytes = 0;
+            std::mem::take(&mut inner.errands)
+        };
+        errands.into_iter().for_each(|errand| errand(engine));
+    }
+
+    /// The server goes: nobody can leave anything any more.
+    pub(crate) fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.errands.clear();
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that can panic is done under this lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::Closed, "the server is gone")
+}

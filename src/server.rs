@@ -1,0 +1,618 @@
+//! The server, as a program that embeds it sees it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    Accept, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Remote, Request, Result,
+    Stats,
+    base::id::{AckId, RequestId, SocketId, TimerId},
+    engine::{Engine, Loudness},
+    hub::audience::Selection,
+    net::{Listener, Net},
+};
+
+/// A chat server. It belongs to one thread at a time and does nothing by
+/// itself: [`poll`](Self::poll) does a turn of its loop and tells what happened.
+///
+/// What is said to clients between two polls is sent by the next one, in one
+/// piece for each client. A socket that has just left stays known until the
+/// poll after its [`Disconnect`](crate::Event::Disconnect): commands on it
+/// succeed and do nothing, so that none of them has to be guarded against a
+/// client that vanishes. After that its id is
+/// [`NotFound`](crate::ErrorKind::NotFound).
+pub struct Server {
+    engine: Engine,
+    net: Net,
+    limits: Arc<Limits>,
+}
+
+// It may move to another thread, but not be used by two at once.
+const _: fn() = || {
+    fn assert_send<T: Send>() {}
+    assert_send::<Server>();
+    fn assert_shareable<T: Clone + Send + Sync>() {}
+    assert_shareable::<Remote>();
+};
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.net.mailbox().close();
+    }
+}
+
+impl Server {
+    /// A server that listens nowhere yet. The namespace `/` is open.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no event queue or no random numbers.
+    pub fn new(config: Config) -> Result<Self> {
+        let mut probe = [0; 8];
+        getrandom::fill(&mut probe)
+            .map_err(|error| Error::io("the system gives no random numbers", std::io::Error::other(error)))?;
+        let random = Box::new(|bytes: &mut [u8]| {
+            // It gave some a moment ago; without, ids would be guessable.
+            if let Err(error) = getrandom::fill(bytes) {
+                log::error!("the system gives no random numbers: {error}");
+            }
+        });
+        let limits = Arc::new(config.limits.clone());
+        let net = Net::new(limits.connections, limits.mailbox_bytes)?;
+        Ok(Self { engine: Engine::new(config, random), net, limits })
+    }
+
+    /// A server that listens on `address`: `host:port`, `[v6]:port` or
+    /// `unix:/path`. Port 0 takes a free one; [`addresses`](Self::addresses)
+    /// tells which.
+    ///
+    /// # Errors
+    ///
+    /// If the address is malformed, taken, or not of this machine.
+    pub fn bind(address: &str, config: Config) -> Result<Self> {
+        let mut server = Self::new(config)?;
+        server.listen(address)?;
+        Ok(server)
+    }
+
+    /// Listens on one more address; see [`bind`](Self::bind).
+    ///
+    /// # Errors
+    ///
+    /// If the address is malformed, taken, or not of this machine.
+    pub fn listen(&mut self, address: &str) -> Result<LocalAddress> {
+        self.net.add(Listener::bind(address)?)
+    }
+
+    /// Takes over a TCP socket that listens already, for example one that a
+    /// service manager handed down.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch it.
+    pub fn adopt(&mut self, listener: std::net::TcpListener) -> Result<LocalAddress> {
+        self.net.add(Listener::adopt_tcp(listener)?)
+    }
+
+    /// Takes over a Unix socket that listens already.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch it.
+    #[cfg(unix)]
+    pub fn adopt_unix(&mut self, listener: std::os::unix::net::UnixListener) -> Result<LocalAddress> {
+        self.net.add(Listener::adopt_unix(listener)?)
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<LocalAddress> {
+        self.net.addresses()
+    }
+
+    /// Does one turn: sends what was said, waits at most `timeout` (`None`:
+    /// without end) for something to do, reads, runs deadlines, answers pings.
+    /// Then `events` holds what happened; what it held before is gone. There
+    /// may be none, also before the timeout: a wake-up, a signal, a ping.
+    ///
+    /// # Errors
+    ///
+    /// If the system's event queue fails, which nothing that a client does can
+    /// bring about.
+    pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<()> {
+        self.net.turn(&mut self.engine, &mut events.turn, timeout)
+    }
+
+    /// Sends what was said since the last poll, without waiting for the next.
+    pub fn flush(&mut self) {
+        self.net.flush(&mut self.engine);
+    }
+
+    /// Stops listening and says goodbye to everybody (close code 1001). Go on
+    /// polling until [`Stopped`](crate::Event::Stopped): what was said before is
+    /// still delivered, and who does not answer is cut off after
+    /// [`close_timeout_ms`](Limits::close_timeout_ms).
+    pub fn shutdown(&mut self) {
+        self.net.stop_listening();
+        self.engine.close();
+    }
+
+    /// A handle for other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote { mailbox: self.net.mailbox().clone(), limits: self.limits.clone() }
+    }
+
+    /// Counters and gauges.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    // Namespaces.
+
+    /// Opens a namespace, or gives an open one another configuration.
+    ///
+    /// # Errors
+    ///
+    /// If the name does not begin with a slash or is too long, or if a
+    /// subprotocol is no token of HTTP.
+    pub fn open(&mut self, namespace: &str, config: Namespace) -> Result<()> {
+        self.engine.open(namespace, config)
+    }
+
+    /// Lets namespaces whose names begin with `prefix` come about when the
+    /// first client asks for one, and vanish when the last has left. Give it a
+    /// guard to decide which.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_pattern(&mut self, prefix: &str, config: Namespace) -> Result<()> {
+        self.engine.open_pattern(prefix, config)
+    }
+
+    /// Disconnects everybody in a namespace and forgets it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn close(&mut self, namespace: &str) -> Result<()> {
+        self.engine.close_namespace(namespace)
+    }
+
+    /// Names of all namespaces, in no particular order.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<String> {
+        self.engine.hub().namespaces().map(str::to_owned).collect()
+    }
+
+    // Guards.
+
+    /// Lets a waiting client in, into all the rooms at once.
+    /// [`Connect`](crate::Event::Connect) follows.
+    ///
+    /// # Errors
+    ///
+    /// If it was accepted before, if the client did not offer the subprotocol,
+    /// or if a room's name is too long.
+    pub fn accept(&mut self, socket: SocketId, accept: Accept<'_>) -> Result<()> {
+        self.engine.accept(socket, &accept)
+    }
+
+    /// Sends a waiting client away with an HTTP status from 400 to 599 and a
+    /// text.
+    ///
+    /// # Errors
+    ///
+    /// If it was accepted before, or if the status is out of range.
+    pub fn reject(&mut self, socket: SocketId, status: u16, message: &str) -> Result<()> {
+        self.engine.reject(socket, status, message)
+    }
+
+    // Rooms.
+
+    /// Puts a socket into a room, which is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// If the socket still waits for its guard, is in too many rooms, or if
+    /// the name is too long.
+    pub fn join(&mut self, socket: SocketId, room: &str) -> Result<()> {
+        self.engine.join(socket, room)
+    }
+
+    /// Takes a socket out of a room. Not being in it is no error.
+    ///
+    /// # Errors
+    ///
+    /// If the socket still waits for its guard.
+    pub fn leave(&mut self, socket: SocketId, room: &str) -> Result<()> {
+        self.engine.leave(socket, room)
+    }
+
+    /// Takes a socket out of all its rooms.
+    ///
+    /// # Errors
+    ///
+    /// If the socket still waits for its guard.
+    pub fn leave_all(&mut self, socket: SocketId) -> Result<()> {
+        self.engine.leave_all(socket)
+    }
+
+    /// Names of the rooms that a socket is in.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn rooms_of(&self, socket: SocketId) -> Result<Vec<String>> {
+        Ok(self.engine.hub().rooms_of(socket)?.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Names of the rooms of a namespace, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn rooms(&self, namespace: &str) -> Result<Vec<String>> {
+        let hub = self.engine.hub();
+        Ok(hub.rooms(hub.find(namespace)?).into_iter().map(str::to_owned).collect())
+    }
+
+    /// Who is in a room, or in a whole namespace. A room that is not there has
+    /// nobody in it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn members(&self, namespace: &str, room: Option<&str>) -> Result<Vec<SocketId>> {
+        self.engine.hub().members(namespace, room)
+    }
+
+    /// How many are in a room, or in a whole namespace.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn count(&self, namespace: &str, room: Option<&str>) -> Result<usize> {
+        self.engine.hub().count(namespace, room)
+    }
+
+    // One socket.
+
+    /// Sends an event to one client. Answers 1, or 0 if it has just left.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments are not a JSON array, the name is reserved or too long,
+    /// the socket still waits for its guard, or its send queue is full.
+    pub fn emit<'a>(&mut self, socket: SocketId, name: &str, payload: impl Into<Payload<'a>>) -> Result<usize> {
+        let said = self.engine.emit_one(socket, name, &payload.into(), Loudness::Normal);
+        self.relieve();
+        said
+    }
+
+    /// Sends an event to one client, unless it is behind with earlier ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit), except for a full queue.
+    pub fn emit_volatile<'a>(
+        &mut self,
+        socket: SocketId,
+        name: &str,
+        payload: impl Into<Payload<'a>>,
+    ) -> Result<usize> {
+        self.engine.emit_one(socket, name, &payload.into(), Loudness::Volatile)
+    }
+
+    /// Sends a raw message to one client. For a client of another dialect it is
+    /// the event `message`.
+    ///
+    /// # Errors
+    ///
+    /// If the socket still waits for its guard, or its send queue is full.
+    pub fn send<'a>(&mut self, socket: SocketId, data: impl Into<Data<'a>>) -> Result<usize> {
+        let said = self.engine.send_one(socket, data.into(), Loudness::Normal);
+        self.relieve();
+        said
+    }
+
+    /// Sends an event that asks for an answer: exactly one
+    /// [`Ack`](crate::Event::Ack) follows, in any case.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit); also if the client speaks the raw dialect.
+    pub fn ask<'a>(
+        &mut self,
+        socket: SocketId,
+        name: &str,
+        payload: impl Into<Payload<'a>>,
+        timeout: Duration,
+    ) -> Result<AckId> {
+        self.engine.set_now(self.net.now());
+        let asked = self.engine.ask_one(socket, name, &payload.into(), timeout);
+        self.relieve();
+        asked
+    }
+
+    /// Answers a [`Message`](crate::Event::Message) that wants an ack. Once
+    /// only.
+    ///
+    /// # Errors
+    ///
+    /// If the question is not open any more, or as [`emit`](Self::emit).
+    pub fn ack<'a>(&mut self, ack: AckId, payload: impl Into<Payload<'a>>) -> Result<()> {
+        let answered = self.engine.answer_ack(ack, &payload.into());
+        self.relieve();
+        answered
+    }
+
+    /// Says goodbye to a client: what was said before is still delivered, then
+    /// the connection is closed (close code 1000).
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn disconnect(&mut self, socket: SocketId) -> Result<()> {
+        self.engine.disconnect(socket, 1000, "")
+    }
+
+    /// The same with a close code (RFC 6455 §7.4) and a text of at most 123
+    /// bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the code may not be sent by a server.
+    pub fn disconnect_with(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
+        self.engine.disconnect(socket, code, text)
+    }
+
+    /// The host's own number for a socket; 0 unless it was set.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn user(&self, socket: SocketId) -> Result<u64> {
+        self.engine.user(socket)
+    }
+
+    /// Sets the host's own number for a socket. Salon never looks at it.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn set_user(&mut self, socket: SocketId, user: u64) -> Result<()> {
+        self.engine.set_user(socket, user)
+    }
+
+    /// The name that a client knows its own socket by, and may show to others.
+    /// `None` for a client of the raw dialect.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn sid(&self, socket: SocketId) -> Result<Option<&str>> {
+        let hub = self.engine.hub();
+        Ok(hub.get(socket).ok_or_else(|| crate::hub::stale(socket))?.sid())
+    }
+
+    /// The socket that a client knows by this name.
+    #[must_use]
+    pub fn by_sid(&self, sid: &str) -> Option<SocketId> {
+        self.engine.hub().by_sid(sid)
+    }
+
+    /// The request that a socket came with, as long as it is kept: while the
+    /// guard thinks, until the poll after the connect event, and longer only if
+    /// [`Config::keep_handshake`] says so.
+    #[must_use]
+    pub fn handshake(&self, socket: SocketId) -> Option<&Request> {
+        self.engine.handshake(socket).map(|request| &**request)
+    }
+
+    /// The client's address; `None` over a Unix socket or if it has left.
+    #[must_use]
+    pub fn peer(&self, socket: SocketId) -> Option<std::net::SocketAddr> {
+        self.net.peer(self.engine.connection_of(socket)?)
+    }
+
+    /// Bytes that wait in a socket's send queue.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn queued(&self, socket: SocketId) -> Result<usize> {
+        self.engine.queued(socket)
+    }
+
+    // Many sockets.
+
+    /// Chooses whom to reach in a namespace: everybody, unless rooms or sockets
+    /// are named.
+    pub fn to<'s>(&'s mut self, namespace: &'s str) -> Audience<'s> {
+        let to = Selection { namespace: Some(namespace), ..Selection::default() };
+        Audience { server: self, to, loudness: Loudness::Normal }
+    }
+
+    /// Chooses whom to reach in all namespaces.
+    pub fn to_all(&mut self) -> Audience<'_> {
+        Audience { server: self, to: Selection::default(), loudness: Loudness::Normal }
+    }
+
+    // HTTP and timers.
+
+    /// Answers an [`HttpRequest`](crate::Event::HttpRequest). `Content-Length`,
+    /// `Connection` and their like are written by the server; to a HEAD the
+    /// body is left out.
+    ///
+    /// # Errors
+    ///
+    /// If the request is not open any more, or if the status (200 to 599) or a
+    /// header can't be sent.
+    pub fn respond(
+        &mut self,
+        request: RequestId,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        self.engine.respond(request, status, headers, body.as_ref())
+    }
+
+    /// Raises [`Timer`](crate::Event::Timer) with `tag` after `delay`, and then
+    /// every `interval` if there is one. To the millisecond.
+    pub fn start_timer(&mut self, delay: Duration, interval: Option<Duration>, tag: u64) -> TimerId {
+        self.engine.set_now(self.net.now());
+        self.engine.start_timer(delay, interval, tag)
+    }
+
+    /// Stops a timer. No event of it comes after the ones of this poll.
+    ///
+    /// # Errors
+    ///
+    /// If it has fired for the last time or was stopped.
+    pub fn stop_timer(&mut self, timer: TimerId) -> Result<()> {
+        self.engine.stop_timer(timer)
+    }
+
+    /// A queue that has reached its cap is offered to the kernel before more
+    /// is said: the cap is for what the kernel refuses.
+    fn relieve(&mut self) {
+        if self.engine.is_pressed() {
+            self.net.flush(&mut self.engine);
+        }
+    }
+}
+
+/// Whom something is for: the union of the named rooms and sockets, or the
+/// whole namespace if none is named, less the excepted ones. Each client
+/// receives once.
+#[derive(Debug)]
+#[must_use = "an audience does nothing until something is said to it"]
+pub struct Audience<'s> {
+    server: &'s mut Server,
+    to: Selection<'s>,
+    loudness: Loudness,
+}
+
+impl<'s> Audience<'s> {
+    /// And those in this room.
+    pub fn room(mut self, room: &'s str) -> Self {
+        self.to.rooms.push(room);
+        self
+    }
+
+    /// And those in these rooms.
+    pub fn rooms(mut self, rooms: impl IntoIterator<Item = &'s str>) -> Self {
+        self.to.rooms.extend(rooms);
+        self
+    }
+
+    /// And this socket.
+    pub fn socket(mut self, socket: SocketId) -> Self {
+        self.to.sockets.push(socket);
+        self
+    }
+
+    /// But not this socket.
+    pub fn except(mut self, socket: SocketId) -> Self {
+        self.to.except_sockets.push(socket);
+        self
+    }
+
+    /// But not those in this room.
+    pub fn except_room(mut self, room: &'s str) -> Self {
+        self.to.except_rooms.push(room);
+        self
+    }
+
+    /// Leave out clients that are behind with what was sent to them before:
+    /// right for what is soon out of date, such as a typing indicator.
+    pub fn volatile(mut self) -> Self {
+        self.loudness = Loudness::Volatile;
+        self
+    }
+
+    /// Sends an event. Answers for how many it was queued; an empty audience
+    /// is no error.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace, the arguments are not a JSON array, or
+    /// the name is reserved or too long.
+    pub fn emit<'a>(self, name: &str, payload: impl Into<Payload<'a>>) -> Result<usize> {
+        let said = self.server.engine.emit(&self.to, name, &payload.into(), self.loudness);
+        self.server.relieve();
+        said
+    }
+
+    /// Sends a raw message; to clients of another dialect the event `message`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn send<'a>(self, data: impl Into<Data<'a>>) -> Result<usize> {
+        let said = self.server.engine.send(&self.to, data.into(), self.loudness);
+        self.server.relieve();
+        said
+    }
+
+    /// Sends an event that asks everybody for an answer: one
+    /// [`Ack`](crate::Event::Ack) for each that answers, leaves or is late,
+    /// and a last [`AcksDone`](crate::Event::AcksDone). Clients of the raw
+    /// dialect receive the event and count as missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn ask<'a>(self, name: &str, payload: impl Into<Payload<'a>>, timeout: Duration) -> Result<AckId> {
+        self.server.engine.set_now(self.server.net.now());
+        let asked = self.server.engine.ask(&self.to, name, &payload.into(), timeout);
+        self.server.relieve();
+        asked
+    }
+
+    /// Puts everybody into a room; answers how many they are. If one of them
+    /// is in too many rooms, nobody is.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace, or a limit stands in the way.
+    pub fn join(self, room: &str) -> Result<usize> {
+        self.server.engine.join_all(&self.to, room)
+    }
+
+    /// Takes everybody out of a room; answers how many they are.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn leave(self, room: &str) -> Result<usize> {
+        self.server.engine.leave_all_of(&self.to, room)
+    }
+
+    /// Disconnects everybody; answers how many they were.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn disconnect(self) -> Result<usize> {
+        self.server.engine.disconnect_all(&self.to, 1000, "")
+    }
+
+    /// Who they are.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such namespace.
+    pub fn sockets(self) -> Result<Vec<SocketId>> {
+        self.server.engine.select(&self.to)
+    }
+}

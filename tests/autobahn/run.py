@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Autobahn's cases against a raw echo host: every one must be OK, none of them non-strict.
 
-    python3 tests/autobahn/run.py [--cases 6.4.* --cases 7.*] [--report FOLDER] [-- COMMAND ...]
+    python3 tests/autobahn/run.py [--cases 6.4.* --cases 7.*] [-- COMMAND ...]
 
 COMMAND prints `listening on ws://127.0.0.1:PORT/` and echoes text as text and binary as binary, whatever its size:
 cases send 16 MiB in one message and 65,536 fragments. It is `target/release/examples/echo --listen 127.0.0.1:0`
@@ -16,6 +16,7 @@ Sections 12 and 13 (compression) are left out; there is no section 8 and 11 any 
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,7 @@ INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
 # Of sections 1 to 10, in the pinned version: fewer would mean that the run ended early.
 CASES = 301
 SECONDS = 300
+REPORT = ROOT / "tests/out/autobahn"
 
 
 async def run(url, cases):
@@ -53,7 +55,6 @@ def fault(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", action="append", metavar="PATTERN", help="only these, such as 6.4.*")
-    parser.add_argument("--report", default=ROOT / "tests/out/autobahn", metavar="FOLDER")
     parser.add_argument("command", nargs="*")
     arguments = parser.parse_args()
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -66,13 +67,14 @@ def main():
             faults.append(f"the host ended by itself, status {host.process.returncode}")
     if not arguments.cases and len(results) != CASES:
         faults.append(f"{len(results)} cases ran, not {CASES}")
-    if results:
-        write_reports(results, str(arguments.report))
+    # Reports are named by what the server calls itself; an old one would stay beside the new.
+    shutil.rmtree(REPORT, ignore_errors=True)
+    write_reports(results, str(REPORT))
 
     verdicts = Counter(result.behavior.value for result in results)
     print(f"Autobahn: {len(results)} cases against {' '.join(command)}")
     print("          " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
-    print(f"          report: {arguments.report}/index.html")
+    print(f"          report: {REPORT.relative_to(ROOT)}/index.html")
     for line in faults:
         print(f"NOT OK {line}")
     sys.exit(1 if faults else 0)

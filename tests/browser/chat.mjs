@@ -4,7 +4,7 @@
 // The steps build on each other: after the first that fails the others are skipped. STANDALONE may name another
 // command than the release example; `--listen ADDRESS:PORT` is added to it.
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
@@ -45,6 +45,7 @@ function step(name, what) {
 
 before(async () => {
   await mkdir(out, { recursive: true })
+  for (const name of await readdir(out)) if (name.endsWith('.png')) await rm(`${out}/${name}`)
   await host.start()
   browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -218,10 +219,15 @@ step('HTML in names and messages is text', async () => {
 })
 
 step('it is good to look at, in light and dark', async () => {
-  const { Ada, Bob } = people
-  await Ada.say('Shall we ask the others in?')
-  await Bob.sees('Ada', 'Shall we ask the others in?')
-  await Bob.page.getByTestId('text').pressSequentially('Let us')
+  const { Ada, Bob, Cleo } = people
+  for (const one of [Ada, Bob, Cleo]) await one.goTo('terrace')
+  const talk = [[Bob, 'The lamps are lit, and the neighbours have a piano.'], [Cleo, 'And nobody who plays it badly?'],
+    [Bob, 'I did not say that.'], [Ada, 'Then we need more tea.'], [Ada, 'Who else is coming tonight?']]
+  for (const [one, text] of talk) await one.say(text)
+  for (const one of [Ada, Bob, Cleo]) await one.sees('Ada', talk.at(-1)[1])
+  await Cleo.choose('library')
+  await Cleo.say('Has anyone seen my other glove?')
+  await Bob.page.getByTestId('text').pressSequentially('Everybody')
   await Ada.reads('typing', /Bob is typing/)
   for (const scheme of ['light', 'dark']) {
     await Ada.page.emulateMedia({ colorScheme: scheme })
@@ -236,38 +242,34 @@ step('it works on a phone, 360 pixels wide', async () => {
   const paula = await open('Paula', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 })
   await paula.picture(`${out}/page-phone-door.png`)
   await paula.enter()
+  await paula.goFromPhone('terrace')
   const { page } = paula
   const fits = async what => {
     const width = await page.evaluate(() => document.scrollingElement.scrollWidth)
     assert.ok(width <= 360, `${what} is ${width} pixels wide`)
   }
-  await paula.sees('Ada', 'Shall we ask the others in?')
-  await page.getByTestId('text').fill('I am on my way! ' + 'LongWord'.repeat(40))
-  await page.getByTestId('send').tap()
-  await Bob.sees('Paula', 'I am on my way! ' + 'LongWord'.repeat(40))
-  await fits('the conversation')
-  await paula.picture(`${out}/page-phone.png`)
-
-  await page.getByRole('button', { name: 'Rooms', exact: true }).tap()
-  await paula.until('the list of rooms is in the window', () => {
-    const { left, right } = document.querySelector('#rooms-side').getBoundingClientRect()
-    return left >= 0 && right <= 360
-  })
+  for (const text of ['I am on my way!', 'LongWord'.repeat(40)]) {
+    await page.getByTestId('text').fill(text)
+    await page.getByTestId('send').tap()
+    await Bob.sees('Paula', text)
+    await fits('the conversation')
+    if (!text.startsWith('Long')) await paula.picture(`${out}/page-phone.png`)
+  }
+  await paula.openDrawer('Rooms', 'rooms-side')
   await fits('the list of rooms')
   await paula.picture(`${out}/page-phone-rooms.png`)
-  await page.locator('#new-room').tap()
-  await page.getByTestId('room-input').fill('kitchen')
-  await page.getByTestId('room-enter').tap()
-  await paula.isIn('kitchen')
-  await page.getByRole('button', { name: 'People here' }).tap()
-  await paula.until('the list of people is in the window', () => {
-    const { left, right } = document.querySelector('#people-side').getBoundingClientRect()
-    return left >= 0 && right <= 360
-  })
+  await page.keyboard.press('Escape')
+  await paula.goFromPhone('kitchen')
+  await paula.openDrawer('People here', 'people-side')
   await paula.row('person', 'Paula').waitFor()
+  await fits('the list of people')
   await page.close()
   delete people.Paula
   await Bob.reads('notice', /Paula left/)
+  for (const one of [people.Ada, Bob]) {
+    await one.leave()
+    await one.choose('lobby')
+  }
 })
 
 step('when the server is killed and started again, all come back by themselves', async () => {

@@ -42,6 +42,24 @@ export class Person {
     await this.isIn(room)
   }
 
+  /** As `goTo`, with fingers, where the list of rooms is a drawer. */
+  async goFromPhone(room) {
+    await this.openDrawer('Rooms', 'rooms-side')
+    await this.page.locator('#new-room').tap()
+    await this.page.getByTestId('room-input').fill(room)
+    await this.page.getByTestId('room-enter').tap()
+    await this.isIn(room)
+  }
+
+  /** Taps a button, and waits until the drawer that it opens lies wholly in the window. */
+  async openDrawer(button, drawer) {
+    await this.page.getByRole('button', { name: button, exact: true }).tap()
+    await this.until(`the drawer ${drawer} is open`, drawer => {
+      const { left, right } = document.getElementById(drawer).getBoundingClientRect()
+      return left >= 0 && right <= innerWidth
+    }, drawer)
+  }
+
   /** By the list. */
   async choose(room) {
     await this.row('room', room).click()
@@ -99,12 +117,11 @@ export class Person {
     [author, text])
   }
 
-  /** Sees the text of an element, by its test id, become this or match it. */
-  async reads(id, wanted) {
-    const pattern = wanted instanceof RegExp ? wanted.source : `^${RegExp.escape?.(wanted) ?? wanted}$`
-    await this.until(`reads ${wanted} in ${id}`, ([id, pattern]) =>
+  /** Sees the text of an element, by its test id, match. */
+  async reads(id, pattern) {
+    await this.until(`reads ${pattern} in ${id}`, ([id, pattern]) =>
       [...document.querySelectorAll(`[data-testid=${id}]`)].some(element => new RegExp(pattern).test(element.textContent)),
-    [id, pattern])
+    [id, pattern.source])
   }
 
   /** Sees an attribute of a line of a list become this. */

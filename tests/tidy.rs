@@ -330,11 +330,9 @@ fn uses(file: &File) -> Vec<(usize, String)> {
                 braces -= 1;
             }
             "super" if token(at + 2) == "super" => found.push((tokens[at].0, "super::super".to_owned())),
-            "crate" | "super" if token(at + 1) == "::" => {
-                if token(at) == "crate" || depth + modules.len() == 1 && token(at.wrapping_sub(2)) != "super"
-                {
-                    found.extend(heads(&tokens[at + 2..]));
-                }
+            "crate" if token(at + 1) == "::" => found.extend(heads(&tokens[at + 2..])),
+            "super" if token(at + 1) == "::" && depth + modules.len() == 1 => {
+                found.extend(heads(&tokens[at + 2..]))
             }
             _ => {}
         }

@@ -20,7 +20,8 @@ export class Person {
     person.page.on('console', message => {
       if (message.type() === 'error') person.errors.push(message.text())
     })
-    person.page.on('websocket', socket => socket.on('framereceived', frame => person.received.push(String(frame.payload))))
+    const receive = frame => person.received.push(String(frame.payload))
+    person.page.on('websocket', socket => socket.on('framereceived', receive))
     await person.page.goto(url)
     return person
   }
@@ -86,7 +87,8 @@ export class Person {
   /** Writes in a direct conversation with somebody who is in the same room. */
   async whisper(other, text) {
     await this.row('person', other).click()
-    await this.until(`writes to ${other}`, name => document.querySelector('[data-testid=title]').textContent === name, other)
+    await this.until(`writes to ${other}`,
+      name => document.querySelector('[data-testid=title]').textContent === name, other)
     await this.say(text)
   }
 
@@ -120,7 +122,7 @@ export class Person {
   /** Sees the text of an element, by its test id, match. */
   async reads(id, pattern) {
     await this.until(`reads ${pattern} in ${id}`, ([id, pattern]) =>
-      [...document.querySelectorAll(`[data-testid=${id}]`)].some(element => new RegExp(pattern).test(element.textContent)),
+      [...document.querySelectorAll(`[data-testid=${id}]`)].some(one => new RegExp(pattern).test(one.textContent)),
     [id, pattern.source])
   }
 
@@ -133,7 +135,8 @@ export class Person {
   }
 
   async stateIs(...states) {
-    await this.until(`connection is ${states.join(' or ')}`, states => states.includes(document.body.dataset.state), states)
+    await this.until(`connection is ${states.join(' or ')}`,
+      states => states.includes(document.body.dataset.state), states)
   }
 
   /** Fails if any message with this text has reached the browser, whatever the page did with it. */
@@ -152,7 +155,8 @@ export class Person {
       await this.page.waitForFunction(condition, argument, { timeout: PATIENCE_MS })
     } catch (error) {
       const shown = await this.page.evaluate(() => document.body.innerText).catch(() => '(the page is gone)')
-      assert.fail(`${this.name}: "${what}" did not come true: ${error.message.split('\n')[0]}\nThe page shows:\n${shown}`)
+      const why = error.message.split('\n')[0]
+      assert.fail(`${this.name}: "${what}" did not come true: ${why}\nThe page shows:\n${shown}`)
     }
   }
 

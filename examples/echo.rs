@@ -6,12 +6,13 @@ use salon::{Config, Dialect, Event, Events, Limits, Namespace, Server};
 
 fn main() -> salon::Result<()> {
     let address = std::env::args().skip_while(|word| word != "--listen").nth(1);
-    let mut limits = Limits::default();
-    limits.message_bytes = 32 << 20;
-    limits.message_fragments = 1 << 20;
-    limits.queue_bytes = 64 << 20;
-    let mut config = Config::default();
-    config.limits = limits;
+    let limits = Limits {
+        message_bytes: 32 << 20,
+        message_fragments: 1 << 20,
+        queue_bytes: 64 << 20,
+        ..Limits::default()
+    };
+    let config = Config { limits, ..Config::default() };
     let mut server = Server::bind(address.as_deref().unwrap_or("127.0.0.1:0"), config)?;
     server.open("/", Namespace::default().dialect(Dialect::Raw))?;
     for address in server.addresses() {
@@ -22,8 +23,7 @@ fn main() -> salon::Result<()> {
         server.poll(&mut events, None)?;
         for event in &events {
             if let Event::Data { socket, data, .. } = event {
-                // A client that is too slow to read is the server's business.
-                let _ = server.send(socket, data);
+                server.send(socket, data)?;
             }
         }
     }

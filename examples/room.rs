@@ -17,8 +17,7 @@ fn main() -> salon::Result<()> {
             match event {
                 Event::Message { socket, name: "join", ack: Some(ack), .. } => {
                     server.join(socket, "hall")?;
-                    // The client may be gone: then nobody waits for the answer.
-                    let _ = server.ack(ack, "[]");
+                    server.ack(ack, "[]")?;
                 }
                 Event::Message { name: "say", args, .. } => {
                     server.to("/").room("hall").emit("said", args)?;

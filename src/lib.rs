@@ -59,3 +59,8 @@ pub use net::LocalAddress;
 pub use remote::{Remote, RemoteAudience};
 pub use server::{Audience, Server};
 pub use session::Data;
+
+/// The snippets of README.md, compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

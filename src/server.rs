@@ -285,12 +285,16 @@ impl Server {
 
     // One socket.
 
-    /// Sends an event to one client. Answers 1, or 0 if it has just left.
+    /// Sends an event to one client. Answers 1, or 0 if it has just left, also
+    /// because its send queue was full and [`Overflow`](crate::Overflow) says to
+    /// disconnect it.
     ///
     /// # Errors
     ///
     /// If the arguments are not a JSON array, the name is reserved or too long,
-    /// the socket still waits for its guard, or its send queue is full.
+    /// or the socket still waits for its guard;
+    /// [`Backpressure`](crate::ErrorKind::Backpressure) if its send queue is full
+    /// and the message was dropped.
     pub fn emit<'a>(&mut self, socket: SocketId, name: &str, payload: impl Into<Payload<'a>>) -> Result<usize> {
         let said = self.engine.emit_one(socket, name, &payload.into(), Loudness::Normal);
         self.relieve();
@@ -316,7 +320,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the socket still waits for its guard, or its send queue is full.
+    /// If the socket still waits for its guard, or as [`emit`](Self::emit) if its
+    /// send queue is full.
     pub fn send<'a>(&mut self, socket: SocketId, data: impl Into<Data<'a>>) -> Result<usize> {
         let said = self.engine.send_one(socket, data.into(), Loudness::Normal);
         self.relieve();
@@ -450,19 +455,19 @@ impl Server {
 
     /// Answers an [`HttpRequest`](crate::Event::HttpRequest). `Content-Length`,
     /// `Connection` and their like are written by the server; to a HEAD the
-    /// body is left out.
+    /// body is left out. Answers `false` if nobody waits for it any more: the
+    /// client has left, the time was over, or it was answered before.
     ///
     /// # Errors
     ///
-    /// If the request is not open any more, or if the status (200 to 599) or a
-    /// header can't be sent.
+    /// If the status (200 to 599) or a header can't be sent.
     pub fn respond(
         &mut self,
         request: RequestId,
         status: u16,
         headers: &[(&str, &str)],
         body: impl AsRef<[u8]>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.engine.respond(request, status, headers, body.as_ref())
     }
 

@@ -30,7 +30,7 @@ use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use salon::{Accept, Config, Error, Event, Events, Namespace, Origins, Response, Server, SocketId};
+use salon::{Accept, Config, Error, Event, Events, Namespace, Origins, Server, SocketId};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("page.html");
@@ -79,12 +79,12 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 
 /// The host's loop: one thread, one `poll`, one `match`.
 fn run(listen: &str) -> Result<(), Error> {
-    let config = Config { http: true, origins: Origins::SameOrigin, ..Config::default() };
+    let config = Config { http: true, origins: Origins::Same, ..Config::default() };
     let mut server = Server::bind(listen, config)?;
     for nsp in ["/chat", "/garden"] {
-        server.open(nsp, Namespace { guarded: true, ..Namespace::default() })?;
+        server.open(nsp, Namespace::default().guarded())?;
     }
-    for address in server.local_addresses() {
+    for address in server.addresses() {
         println!("Salon is open at http://{address}/");
     }
     let mut chat = Chat { last_message: now(), ..Chat::default() };
@@ -101,11 +101,13 @@ fn run(listen: &str) -> Result<(), Error> {
                     }
                     _ => server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?,
                 },
-                Event::Connect { socket, nsp, handshake, user } if user != 0 => {
+                Event::Connect { socket, nsp, handshake } if nsp != "/" => {
+                    let id = server.user(socket)?;
                     let name = handshake.query("name").unwrap_or_default().trim().to_owned();
-                    chat.enter(&mut server, Person { id: user, name, nsp: nsp.to_owned(), socket })?;
+                    chat.enter(&mut server, Person { id, name, nsp: nsp.to_owned(), socket })?;
                 }
-                Event::Message { socket, name, args, ack, user, .. } => {
+                Event::Message { socket, name, args, ack, .. } => {
+                    let user = server.user(socket)?;
                     match (chat.hear(&mut server, user, name, args)?, ack) {
                         (Ok(answer), Some(ack)) => server.ack(ack, &one(&answer))?,
                         (Ok(_), None) => {}
@@ -116,8 +118,8 @@ fn run(listen: &str) -> Result<(), Error> {
                         }
                     }
                 }
-                Event::Disconnect { nsp, rooms, user, .. } => {
-                    if let Some(left) = chat.people.remove(&user) {
+                Event::Disconnect { socket, nsp, rooms, .. } => {
+                    if let Some(left) = chat.people.remove(&server.user(socket)?) {
                         for room in rooms {
                             let place = (nsp.to_owned(), room.to_owned());
                             chat.notice(&mut server, "left", place, &left.json())?;
@@ -126,21 +128,24 @@ fn run(listen: &str) -> Result<(), Error> {
                 }
                 Event::Timer { tag: COUNTS_TIMER, .. } => {
                     for (nsp, room) in std::mem::take(&mut chat.changed) {
-                        let count = server.count(&nsp, Some(&room));
+                        let count = server.count(&nsp, Some(&room))?;
                         server.to(&nsp).emit("room", &one(&json!({ "room": room, "count": count })))?;
                     }
                 }
-                Event::HttpRequest { request, http } => {
-                    let response = match (http.method(), http.path()) {
-                        ("GET" | "HEAD", "/") => Response::new(200)
-                            .header("content-type", "text/html; charset=utf-8")
-                            .header("content-security-policy", POLICY)
-                            .body(PAGE),
-                        ("GET" | "HEAD", "/healthz") => Response::new(200).body("ok\n"),
-                        _ => Response::new(404).body("There is nothing here. The chat is at /\n"),
+                Event::HttpRequest { request, head, .. } => {
+                    let text = "text/plain; charset=utf-8";
+                    let (status, kind, body) = match (head.method(), head.path()) {
+                        ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", PAGE),
+                        ("GET" | "HEAD", "/healthz") => (200, text, "ok\n"),
+                        _ => (404, text, "There is nothing here. The chat is at /\n"),
                     };
-                    let response = response.header("x-content-type-options", "nosniff");
-                    server.respond(request, response.header("cache-control", "no-cache"))?;
+                    let headers = [
+                        ("content-type", kind),
+                        ("content-security-policy", POLICY),
+                        ("x-content-type-options", "nosniff"),
+                        ("cache-control", "no-cache"),
+                    ];
+                    server.respond(request, status, &headers, body)?;
                 }
                 _ => {}
             }
@@ -179,8 +184,11 @@ impl Chat {
         let free =
             iter::once(person.name.clone()).chain(names).find(|name| !taken.contains(&name.to_lowercase()));
         person.name = free.unwrap_or_default();
-        let count = |room: &String| json!({ "room": room, "count": server.count(&person.nsp, Some(room)) });
-        let rooms: Vec<_> = server.rooms(&person.nsp).iter().map(count).collect();
+        let mut rooms = Vec::new();
+        for room in server.rooms(&person.nsp)? {
+            let count = server.count(&person.nsp, Some(&room))?;
+            rooms.push(json!({ "room": room, "count": count }));
+        }
         let welcome = json!({ "id": person.id, "name": person.name, "rooms": rooms });
         server.emit(person.socket, "welcome", &one(&welcome))?;
         self.people.insert(person.id, person);
@@ -216,7 +224,7 @@ impl Chat {
             return Ok(Err("A room's name has 1 to 64 characters."));
         }
         let place @ (nsp, _) = &(me.nsp.clone(), room.to_owned());
-        let rooms = server.rooms_of(socket);
+        let rooms = server.rooms_of(socket)?;
         let inside = rooms.iter().any(|mine| mine == room);
         match name {
             "join" => {
@@ -224,7 +232,7 @@ impl Chat {
                     return Ok(Err("You are in 16 rooms. Leave one first."));
                 }
                 if !self.histories.contains_key(place) && self.histories.len() >= ROOMS {
-                    let empty = |(nsp, room): &&Place| server.count(nsp, Some(room)) == 0;
+                    let empty = |(nsp, room): &&Place| server.count(nsp, Some(room)).is_ok_and(|count| count == 0);
                     let Some(empty) = self.histories.keys().find(empty).cloned() else {
                         return Ok(Err("There are too many rooms. Join one of them."));
                     };
@@ -234,10 +242,9 @@ impl Chat {
                     self.notice(server, "joined", place.clone(), &from)?; // first, so the newcomer does not get it
                     server.join(socket, room)?;
                 }
-                let members = server.members(nsp, room).into_iter().filter_map(|member| server.user(member));
-                let members = members.filter_map(|id| self.people.get(&id)).map(Person::json);
-                let (members, count) =
-                    (members.take(MEMBERS_LISTED).collect::<Vec<_>>(), server.count(nsp, Some(room)));
+                let (members, count) = (server.members(nsp, Some(room))?, server.count(nsp, Some(room))?);
+                let people = members.into_iter().filter_map(|member| self.people.get(&server.user(member).ok()?));
+                let members: Vec<_> = people.take(MEMBERS_LISTED).map(Person::json).collect();
                 let history = self.histories.entry(place.clone()).or_default();
                 Ok(Ok(json!({ "room": room, "count": count, "members": members, "history": history })))
             }
@@ -274,7 +281,7 @@ impl Chat {
         let notice = json!({ "room": room, "person": who, "time": now() });
         server.to(nsp).room(room).emit(event, &one(&notice))?;
         if self.changed.is_empty() {
-            server.start_timer(COUNTS_DELAY, None, COUNTS_TIMER)?;
+            server.start_timer(COUNTS_DELAY, None, COUNTS_TIMER);
         }
         self.changed.insert(place);
         Ok(())

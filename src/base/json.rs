@@ -48,13 +48,6 @@ pub(crate) fn array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
     Ok(elements)
 }
 
-/// Checks that `text` is one JSON value of any kind, no deeper than `depth`.
-pub(crate) fn value(text: &str, depth: u32) -> Result<(), JsonFault> {
-    check_depth(text, depth)?;
-    serde_json::from_str::<IgnoredAny>(text)?;
-    Ok(())
-}
-
 /// The text that a JSON string stands for; `raw` is the literal with its quotes.
 pub(crate) fn unescape(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
@@ -243,7 +236,7 @@ mod tests {
         let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert!(array(&nested(64), 64).is_ok());
         assert_eq!(array(&nested(65), 64), Err(JsonFault::TooDeep));
-        assert_eq!(value(&nested(100_000), 64), Err(JsonFault::TooDeep));
+        assert_eq!(array(&nested(100_000), 64), Err(JsonFault::TooDeep));
         let brackets_in_text = format!("[\"{}\\\"[\"]", "[{".repeat(100));
         assert!(array(&brackets_in_text, 64).is_ok());
         let wide = format!("[{}[]]", "[],".repeat(100));

@@ -7,7 +7,6 @@ pub const UNLIMITED: u32 = u32::MAX;
 /// What a server takes and for how long it waits. All fields may be changed
 /// before the server is made; [`Limits::default`] is fit for the open internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of a request head, request line included. Over it: 431.
     pub head_bytes: u32,

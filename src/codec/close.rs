@@ -13,10 +13,8 @@ pub(crate) struct Failure {
 
 /// Codes by their names in RFC 6455 §7.4.1 and the IANA registry.
 pub(crate) mod code {
-    pub(crate) const NORMAL: u16 = 1000;
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const PROTOCOL_ERROR: u16 = 1002;
-    pub(crate) const UNSUPPORTED_DATA: u16 = 1003;
     /// Never on the wire: what an empty close frame counts as.
     pub(crate) const NO_STATUS: u16 = 1005;
     /// Never on the wire: what an end without a close frame counts as.
@@ -27,9 +25,7 @@ pub(crate) mod code {
     /// A client misses an extension; servers have no use for it.
     pub(crate) const MANDATORY_EXTENSION: u16 = 1010;
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
-    pub(crate) const SERVICE_RESTART: u16 = 1012;
     pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
-    pub(crate) const BAD_GATEWAY: u16 = 1014;
 }
 
 /// Whether a client may put the code into a close frame.

@@ -70,7 +70,7 @@ impl Control {
 pub(crate) enum Unit {
     Message(Kind, Body),
     Ping(Control),
-    Pong(Control),
+    Pong,
     /// The code, if one was given, and the reason. Nothing comes after it.
     Close(Option<u16>, String),
     /// The client broke a rule. Nothing comes after it.
@@ -188,9 +188,12 @@ impl Reader {
             State::Idle | State::Ended => 0,
         }
     }
+}
 
+#[cfg(test)]
+impl Reader {
     /// Whether a message, or a frame of any kind, has begun and is not complete.
-    pub(crate) fn is_inside(&self) -> bool {
+    pub(super) fn is_inside(&self) -> bool {
         matches!(self.0, State::Inside(_))
     }
 }
@@ -241,7 +244,7 @@ fn control_in_place(bytes: &[u8], at: &mut usize) -> Option<Unit> {
 fn control_unit(opcode: Opcode, control: Control) -> Result<Unit, Failure> {
     match opcode {
         Opcode::Ping => Ok(Unit::Ping(control)),
-        Opcode::Pong => Ok(Unit::Pong(control)),
+        Opcode::Pong => Ok(Unit::Pong),
         _ => close::parse(control.as_slice()).map(|(code, reason)| Unit::Close(code, reason.to_owned())),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     hub::{
         Stage,
-        acks::{SocketAcks, TimedOut},
+        acks::TimedOut,
         audience::Selection,
     },
     session::{Outgoing, RAW},
@@ -107,15 +107,23 @@ impl Engine {
         }
     }
 
-    /// A socket leaves: what it was asked ends, what it asked is forgotten.
-    pub(super) fn close_acks(&mut self, socket: SocketId, open: SocketAcks) {
-        let (awaited, owed) = open.into_open();
-        for ack in awaited {
+    /// A socket leaves: what it was asked ends. What it asked may still be
+    /// answered until its id is stale, to nobody.
+    pub(super) fn close_acks(&mut self, socket: SocketId) {
+        let acks = self.hub.get_mut(socket).and_then(|entry| entry.acks.as_mut());
+        for ack in acks.map(|acks| acks.take_awaited()).unwrap_or_default() {
             self.close_ack(socket, ack);
         }
-        for ack in owed {
-            self.acks.take_owed(ack);
-        }
+    }
+
+    /// The ids of sockets that left become stale, and with them what they asked.
+    pub(super) fn reap_sockets(&mut self) {
+        let Self { hub, acks, .. } = self;
+        hub.reap(|left| {
+            for ack in left.acks.map(|acks| acks.into_owed()).into_iter().flatten() {
+                acks.take_owed(ack);
+            }
+        });
     }
 
     /// A client asks the host for an ack.

@@ -295,16 +295,15 @@ impl Engine {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        Stats {
-            connections: self.connections.len() as u64,
-            sessions: self.hub.present_count() as u64,
-            sockets: self.hub.live_count() as u64,
-            namespaces: self.hub.namespace_count() as u64,
-            rooms: self.hub.room_count() as u64,
-            queued_bytes: self.queued_bytes as u64,
-            memory_bytes: (self.chunks.bytes() + self.partial_bytes) as u64,
-            ..self.stats.clone()
-        }
+        let mut stats = self.stats.clone();
+        stats.connections = self.connections.len() as u64;
+        stats.sessions = self.hub.present_count() as u64;
+        stats.sockets = self.hub.live_count() as u64;
+        stats.namespaces = self.hub.namespace_count() as u64;
+        stats.rooms = self.hub.room_count() as u64;
+        stats.queued_bytes = self.queued_bytes as u64;
+        stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes) as u64;
+        stats
     }
 
     /// Counts a pause in accepting.

@@ -5,7 +5,6 @@ use crate::base::limits::Limits;
 /// How a server behaves. Start from [`Config::default`] and change what you
 /// need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// What is taken from clients, and for how long they are waited for.
     pub limits: Limits,

@@ -10,10 +10,7 @@ use super::{
     turn::{Record, Turn},
 };
 use crate::{
-    base::{
-        error::{Error, Result},
-        id::RequestId,
-    },
+    base::{error::Result, id::RequestId},
     codec::{
         body::BodyReader,
         http::{Fault, Head, Request},
@@ -123,26 +120,25 @@ impl Engine {
         self.turn.push(Record::Http { request: RequestId::new(key, generation), head, body });
     }
 
-    /// The host answers a request.
+    /// The host answers a request; `false` if nobody waits for it any more.
     pub(crate) fn respond(
         &mut self,
         request: RequestId,
         status: u16,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let key = request.index();
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
-        let Some((_, answering)) = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request) else {
-            return Err(Error::not_found(
-                "no such request waits for an answer: it was answered, its time is over, or the client has left",
-            ));
-        };
+        let asked = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request);
+        let answering = asked.map_or(Answering::UNREADABLE, |(_, answering)| answering);
         let mut out = Vec::new();
         response::write(&mut out, status, headers, body, answering)?;
-        self.say_http(key, |log| *log = out);
-        self.answered(key, answering);
-        Ok(())
+        if asked.is_some() {
+            self.say_http(key, |log| *log = out);
+            self.answered(key, answering);
+        }
+        Ok(asked.is_some())
     }
 
     /// An answer is in the send queue: on to the next request, or to the end.

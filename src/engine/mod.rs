@@ -171,7 +171,7 @@ impl Engine {
     pub(crate) fn begin_turn(&mut self, events: &mut Turn, now: Millis) {
         self.now = now;
         events.clear(&mut self.pool);
-        self.hub.reap();
+        self.reap_sockets();
         for socket in mem::take(&mut self.announced) {
             self.handshakes.remove(&socket);
         }

@@ -223,6 +223,9 @@ impl Engine {
         match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
             Fate::Full => {
                 self.overflow(socket, 1);
+                if self.config.overflow == Overflow::Disconnect {
+                    return Ok(0);
+                }
                 Err(Error::new(ErrorKind::Backpressure, "the client reads too slowly: its send queue is full"))
             }
             _ => {

@@ -247,8 +247,4 @@ impl Span {
     pub(crate) fn part(self, range: Range<usize>) -> Span {
         Span { start: self.start + range.start as u32, end: self.start + range.end as u32, ..self }
     }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.start == self.end
-    }
 }

@@ -178,7 +178,7 @@ impl Engine {
                     self.take_message(socket, kind, body);
                 }
                 Unit::Ping(body) => self.take_ping(key, body.as_slice()),
-                Unit::Pong(_) => {}
+                Unit::Pong => {}
                 Unit::More => break None,
                 Unit::Close(code, text) => break Some(Ending::Close(code, text)),
                 Unit::Failed(failure) => break Some(Ending::Failed(failure)),
@@ -245,7 +245,7 @@ impl Engine {
         let closed = loop {
             match reader.next(self.turn.bytes(0..end), &mut at, &self.read_limits, &mut self.pool) {
                 Unit::Message(_, Body::Owned(body)) => self.pool.give(body),
-                Unit::Message(..) | Unit::Ping(_) | Unit::Pong(_) => {}
+                Unit::Message(..) | Unit::Ping(_) | Unit::Pong => {}
                 Unit::Close(..) | Unit::Failed(_) => break true,
                 Unit::More => break false,
             }
@@ -406,14 +406,12 @@ impl Engine {
     /// A socket leaves its namespace, for whatever reason: the host is told
     /// once, and what it or the host still owed the other ends.
     pub(super) fn part(&mut self, socket: SocketId, reason: Reason, code: Option<u16>, text: &str) {
-        let Some(entry) = self.hub.get_mut(socket) else { return };
+        let Some(entry) = self.hub.get(socket) else { return };
         if entry.stage == Stage::Left {
             return;
         }
-        let (namespace, open) = (entry.namespace, entry.acks.take());
-        if let Some(open) = open {
-            self.close_acks(socket, *open);
-        }
+        let namespace = entry.namespace;
+        self.close_acks(socket);
         let nsp = self.namespace_span(namespace);
         let mut rooms = Vec::new();
         let turn = &mut self.turn;

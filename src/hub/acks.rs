@@ -216,8 +216,13 @@ impl SocketAcks {
         self.awaited.is_empty() && self.owed.is_empty()
     }
 
-    /// All that is open, when the socket leaves: awaited and owed.
-    pub(crate) fn into_open(self) -> (VecDeque<AckId>, VecDeque<AckId>) {
-        (self.awaited, self.owed)
+    /// What it was asked, when it leaves.
+    pub(crate) fn take_awaited(&mut self) -> VecDeque<AckId> {
+        std::mem::take(&mut self.awaited)
+    }
+
+    /// What it asked, when it is forgotten.
+    pub(crate) fn into_owed(self) -> VecDeque<AckId> {
+        self.owed
     }
 }

@@ -213,9 +213,9 @@ impl Hub {
 
     /// Forgets the sockets whose leaving the host has been told: their ids are
     /// stale from now on.
-    pub(crate) fn reap(&mut self) {
+    pub(crate) fn reap(&mut self, mut forget: impl FnMut(Socket)) {
         for index in self.told.drain(..) {
-            self.sockets.try_remove(index as usize);
+            self.sockets.try_remove(index as usize).into_iter().for_each(&mut forget);
         }
     }
 

@@ -18,7 +18,6 @@ pub enum Dialect {
 
 /// How a namespace is run. Start from [`Namespace::default`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Namespace {
     /// Each client that asks to enter raises [`ConnectRequest`] and waits until
     /// the host accepts or rejects it.

@@ -115,21 +115,6 @@ impl Hub {
         Ok(self.places(id).filter_map(|place| self.rooms[place.room as usize].name.as_deref()).collect())
     }
 
-    /// Moves a live socket's messages to another queue or format.
-    pub(crate) fn reroute(&mut self, id: SocketId, route: Route) {
-        let places: Vec<Place> = self.places(id).collect();
-        let Some(socket) = self.get_mut(id) else { return };
-        socket.route = route;
-        let (position, namespace, stage) = (socket.position, socket.namespace, socket.stage);
-        if stage == Stage::Live {
-            let everyone = self.namespaces[namespace as usize].everyone;
-            self.rooms[everyone as usize].members[position as usize].route = route;
-        }
-        for place in places {
-            self.rooms[place.room as usize].members[place.position as usize].route = route;
-        }
-    }
-
     fn places(&self, id: SocketId) -> impl Iterator<Item = Place> {
         let socket = self.get(id);
         let more = socket.and_then(|socket| socket.more.as_deref());

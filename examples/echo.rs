@@ -2,6 +2,8 @@
 //! `echo --listen 127.0.0.1:0` prints where it listens. Its limits are as wide
 //! as conformance suites want them.
 
+#![allow(clippy::print_stdout)]
+
 use salon::{Config, Dialect, Event, Events, Limits, Namespace, Server};
 
 fn main() -> salon::Result<()> {

@@ -2,6 +2,8 @@
 //! `room --listen 127.0.0.1:0` prints where it listens. The measuring client
 //! `hold` talks to it.
 
+#![allow(clippy::print_stdout)]
+
 use salon::{Config, Event, Events, Server};
 
 fn main() -> salon::Result<()> {

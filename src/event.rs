@@ -350,8 +350,7 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
             ack,
         },
         Record::Data { socket, nsp, data, text: is_text } => {
-            let data =
-                if is_text { Data::Text(text(data)) } else { Data::Binary(turn.bytes_of(data)) };
+            let data = if is_text { Data::Text(text(data)) } else { Data::Binary(turn.bytes_of(data)) };
             Event::Data { socket, nsp: text(nsp), data }
         }
         Record::Ack { socket, ack, answer } => {

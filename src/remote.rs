@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     Accept, Data, Limits, Payload,
-    base::{
-        error::Result,
-        id::SocketId,
-    },
+    base::{error::Result, id::SocketId},
     engine::{Engine, Loudness},
     hub::audience::Selection,
     net::mailbox::Mailbox,
@@ -79,13 +76,15 @@ impl Remote {
     }
 
     /// Chooses whom to reach in a namespace.
-    #[must_use]
     pub fn to(&self, namespace: &str) -> RemoteAudience<'_> {
-        RemoteAudience { remote: self, to: OwnedSelection::new(Some(namespace.to_owned())), loudness: Loudness::Normal }
+        RemoteAudience {
+            remote: self,
+            to: OwnedSelection::new(Some(namespace.to_owned())),
+            loudness: Loudness::Normal,
+        }
     }
 
     /// Chooses whom to reach in all namespaces.
-    #[must_use]
     pub fn to_all(&self) -> RemoteAudience<'_> {
         RemoteAudience { remote: self, to: OwnedSelection::new(None), loudness: Loudness::Normal }
     }
@@ -172,9 +171,7 @@ impl RemoteAudience<'_> {
         let event = OwnedEvent::new(self.remote, name, &payload.into())?;
         let (to, loudness) = (self.to, self.loudness);
         self.remote.leave(event.bytes() + to.bytes(), move |engine| {
-            event.give(|name, payload| {
-                to.with(|to| engine.emit(to, name, payload, loudness)).map(drop)
-            });
+            event.give(|name, payload| to.with(|to| engine.emit(to, name, payload, loudness)).map(drop));
         })
     }
 

@@ -295,7 +295,12 @@ impl Server {
     /// or the socket still waits for its guard;
     /// [`Backpressure`](crate::ErrorKind::Backpressure) if its send queue is full
     /// and the message was dropped.
-    pub fn emit<'a>(&mut self, socket: SocketId, name: &str, payload: impl Into<Payload<'a>>) -> Result<usize> {
+    pub fn emit<'a>(
+        &mut self,
+        socket: SocketId,
+        name: &str,
+        payload: impl Into<Payload<'a>>,
+    ) -> Result<usize> {
         let said = self.engine.emit_one(socket, name, &payload.into(), Loudness::Normal);
         self.relieve();
         said

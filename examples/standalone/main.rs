@@ -109,12 +109,12 @@ fn run(listen: &str) -> Result<(), Error> {
                 Event::Message { socket, name, args, ack, .. } => {
                     let user = server.user(socket)?;
                     match (chat.hear(&mut server, user, name, args)?, ack) {
-                        (Ok(answer), Some(ack)) => server.ack(ack, &one(&answer))?,
+                        (Ok(answer), Some(ack)) => server.ack(ack, one(&answer))?,
                         (Ok(_), None) => {}
-                        (Err(why), Some(ack)) => server.ack(ack, &one(&json!({ "error": why })))?,
+                        (Err(why), Some(ack)) => server.ack(ack, one(&json!({ "error": why })))?,
                         (Err(why), None) => {
                             let exception = json!({ "status": "error", "message": why });
-                            server.emit(socket, "exception", &one(&exception))?;
+                            server.emit(socket, "exception", one(&exception))?;
                         }
                     }
                 }
@@ -129,7 +129,7 @@ fn run(listen: &str) -> Result<(), Error> {
                 Event::Timer { tag: COUNTS_TIMER, .. } => {
                     for (nsp, room) in std::mem::take(&mut chat.changed) {
                         let count = server.count(&nsp, Some(&room))?;
-                        server.to(&nsp).emit("room", &one(&json!({ "room": room, "count": count })))?;
+                        server.to(&nsp).emit("room", one(&json!({ "room": room, "count": count })))?;
                     }
                 }
                 Event::HttpRequest { request, head, .. } => {
@@ -190,7 +190,7 @@ impl Chat {
             rooms.push(json!({ "room": room, "count": count }));
         }
         let welcome = json!({ "id": person.id, "name": person.name, "rooms": rooms });
-        server.emit(person.socket, "welcome", &one(&welcome))?;
+        server.emit(person.socket, "welcome", one(&welcome))?;
         self.people.insert(person.id, person);
         Ok(())
     }
@@ -216,7 +216,7 @@ impl Chat {
             let to = object["to"].as_u64().and_then(|id| self.people.get(&id)).filter(|to| to.nsp == me.nsp);
             let Some(to) = to else { return Ok(Err("This person is no longer here.")) };
             let time = now();
-            server.emit(to.socket, "direct", &one(&json!({ "from": from, "text": text, "time": time })))?;
+            server.emit(to.socket, "direct", one(&json!({ "from": from, "text": text, "time": time })))?;
             return Ok(Ok(json!({ "to": to.json(), "text": text, "time": time })));
         }
         let room = object["room"].as_str().unwrap_or_default().trim();
@@ -232,7 +232,8 @@ impl Chat {
                     return Ok(Err("You are in 16 rooms. Leave one first."));
                 }
                 if !self.histories.contains_key(place) && self.histories.len() >= ROOMS {
-                    let empty = |(nsp, room): &&Place| server.count(nsp, Some(room)).is_ok_and(|count| count == 0);
+                    let empty =
+                        |(nsp, room): &&Place| server.count(nsp, Some(room)).is_ok_and(|count| count == 0);
                     let Some(empty) = self.histories.keys().find(empty).cloned() else {
                         return Ok(Err("There are too many rooms. Join one of them."));
                     };
@@ -243,7 +244,8 @@ impl Chat {
                     server.join(socket, room)?;
                 }
                 let (members, count) = (server.members(nsp, Some(room))?, server.count(nsp, Some(room))?);
-                let people = members.into_iter().filter_map(|member| self.people.get(&server.user(member).ok()?));
+                let people =
+                    members.into_iter().filter_map(|member| self.people.get(&server.user(member).ok()?));
                 let members: Vec<_> = people.take(MEMBERS_LISTED).map(Person::json).collect();
                 let history = self.histories.entry(place.clone()).or_default();
                 Ok(Ok(json!({ "room": room, "count": count, "members": members, "history": history })))
@@ -258,7 +260,7 @@ impl Chat {
                 self.last_message += 1;
                 let (id, time) = (self.last_message, now());
                 let message = json!({ "id": id, "room": room, "from": from, "text": text, "time": time });
-                server.to(nsp).room(room).except(socket).emit("said", &one(&message))?;
+                server.to(nsp).room(room).except(socket).emit("said", one(&message))?;
                 let history = self.histories.entry(place.clone()).or_default();
                 history.push_back(message.clone());
                 if history.len() > HISTORY_MESSAGES {
@@ -268,7 +270,7 @@ impl Chat {
             }
             "typing" => {
                 let typing = one(&json!({ "room": room, "person": from }));
-                server.to(nsp).room(room).except(socket).volatile().emit("typing", &typing)?;
+                server.to(nsp).room(room).except(socket).volatile().emit("typing", typing)?;
                 Ok(Ok(json!({})))
             }
             _ => Ok(Err("There is no such event here.")),
@@ -279,7 +281,7 @@ impl Chat {
     fn notice(&mut self, server: &mut Server, event: &str, place: Place, who: &Value) -> Result<(), Error> {
         let (nsp, room) = &place;
         let notice = json!({ "room": room, "person": who, "time": now() });
-        server.to(nsp).room(room).emit(event, &one(&notice))?;
+        server.to(nsp).room(room).emit(event, one(&notice))?;
         if self.changed.is_empty() {
             server.start_timer(COUNTS_DELAY, None, COUNTS_TIMER);
         }

@@ -273,7 +273,7 @@ mod tests {
         ];
         for (name, value) in bad {
             let error = write(&mut out, 200, &[("X-Good", "1"), (name, value)], b"", OPEN).unwrap_err();
-            assert_eq!(error.kind(), crate::ErrorKind::Invalid, "{name:?}: {value:?}");
+            assert_eq!(error.kind(), crate::base::error::ErrorKind::Invalid, "{name:?}: {value:?}");
         }
         assert_eq!(out, b"before");
         assert!(written(200, &[("X-A", "grüße")], b"", OPEN).contains("X-A: grüße\r\n"));

@@ -12,11 +12,7 @@ use crate::{
         error::{Error, Result},
         id::{AckId, SocketId},
     },
-    hub::{
-        Stage,
-        acks::TimedOut,
-        audience::Selection,
-    },
+    hub::{Stage, acks::TimedOut, audience::Selection},
     session::{Outgoing, RAW},
 };
 

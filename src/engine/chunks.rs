@@ -53,14 +53,7 @@ pub(crate) struct Chunks {
 
 impl Default for Chunks {
     fn default() -> Self {
-        Self {
-            slab: Slab::new(),
-            open: Vec::new(),
-            turn: 1,
-            spare: Vec::new(),
-            spare_bytes: 0,
-            bytes: 0,
-        }
+        Self { slab: Slab::new(), open: Vec::new(), turn: 1, spare: Vec::new(), spare_bytes: 0, bytes: 0 }
     }
 }
 

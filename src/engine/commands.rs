@@ -93,7 +93,9 @@ impl Engine {
     fn check_namespace(&self, name: &str) -> Result<()> {
         check_name(name, &self.config.limits, "a namespace")?;
         if !name.starts_with('/') {
-            return Err(Error::invalid(format!("the name of a namespace begins with a slash, {name:?} does not")));
+            return Err(Error::invalid(format!(
+                "the name of a namespace begins with a slash, {name:?} does not"
+            )));
         }
         Ok(())
     }
@@ -238,7 +240,8 @@ impl Engine {
             return self.reject_connection(key, 503, text, reason);
         }
         self.part(socket, reason, Some(code), text);
-        let Some(Connection { queue, state: State::Open(open), .. }) = self.connections.get_mut(key as usize) else {
+        let Some(Connection { queue, state: State::Open(open), .. }) = self.connections.get_mut(key as usize)
+        else {
             return;
         };
         let (queue_key, reader) = (*queue, std::mem::take(&mut open.reader));

@@ -22,7 +22,8 @@ impl Engine {
     /// Looks at bytes of HTTP from `at` on; answers how far it has come.
     /// Nothing is looked at while the host owes an answer.
     pub(super) fn take_http(&mut self, key: u32, at: usize, end: usize) -> usize {
-        let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize) else {
+        let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
+        else {
             return at;
         };
         if exchange.asked.is_some() {
@@ -35,13 +36,14 @@ impl Engine {
         match exchange.head.read(self.turn.bytes(at..end), &self.config.limits) {
             Ok(Head::More) => {
                 // A kept connection is idle no more, and the head's time runs.
-                if !had_begun && exchange.head.has_begun() && self.timers.waits_for(key) == Some(Timer::Idle) {
+                if !had_begun && exchange.head.has_begun() && self.timers.waits_for(key) == Some(Timer::Idle)
+                {
                     self.timers.set(key, Timer::Head, self.now);
                 }
                 end
             }
             Ok(Head::Whole { request, consumed }) => {
-                let request = request.from_peer(exchange.peer);
+                let request = request.with_peer(exchange.peer);
                 self.take_request(key, request, at + consumed < end);
                 at + consumed
             }
@@ -76,7 +78,8 @@ impl Engine {
     }
 
     fn take_body(&mut self, key: u32, at: usize, end: usize) -> usize {
-        let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize) else {
+        let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
+        else {
             return at;
         };
         let Some((request, reader, payload)) = &mut exchange.body else { return at };

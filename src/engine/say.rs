@@ -45,8 +45,9 @@ impl<'a> Payload<'a> {
     /// The attachments are the arguments, in their order.
     #[must_use]
     pub fn binary(attachments: &'a [&'a [u8]]) -> Self {
-        let placeholders: Vec<String> =
-            (0..attachments.len()).map(|number| format!("{{\"_placeholder\":true,\"num\":{number}}}")).collect();
+        let placeholders: Vec<String> = (0..attachments.len())
+            .map(|number| format!("{{\"_placeholder\":true,\"num\":{number}}}"))
+            .collect();
         Self { args: Cow::Owned(format!("[{}]", placeholders.join(","))), attachments }
     }
 
@@ -162,7 +163,12 @@ impl Engine {
     }
 
     /// One message for everybody in an audience.
-    pub(super) fn broadcast(&mut self, to: &Selection<'_>, outgoing: &Outgoing<'_>, loudness: Loudness) -> Result<usize> {
+    pub(super) fn broadcast(
+        &mut self,
+        to: &Selection<'_>,
+        outgoing: &Outgoing<'_>,
+        loudness: Loudness,
+    ) -> Result<usize> {
         let mut pieces: [Option<Piece>; FORMATS] = [None; FORMATS];
         let mut encoded_for = u32::MAX;
         let (mut queued, mut left_out) = (0, 0);
@@ -210,7 +216,12 @@ impl Engine {
     }
 
     /// One message for one socket.
-    pub(super) fn say_to(&mut self, socket: SocketId, outgoing: &Outgoing<'_>, loudness: Loudness) -> Result<usize> {
+    pub(super) fn say_to(
+        &mut self,
+        socket: SocketId,
+        outgoing: &Outgoing<'_>,
+        loudness: Loudness,
+    ) -> Result<usize> {
         let Some(entry) = self.hub.live(socket)? else { return Ok(0) };
         let (queue_key, format) = (entry.route.queue, entry.route.format);
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
@@ -226,7 +237,10 @@ impl Engine {
                 if self.config.overflow == Overflow::Disconnect {
                     return Ok(0);
                 }
-                Err(Error::new(ErrorKind::Backpressure, "the client reads too slowly: its send queue is full"))
+                Err(Error::new(
+                    ErrorKind::Backpressure,
+                    "the client reads too slowly: its send queue is full",
+                ))
             }
             _ => {
                 queue.push(piece, &mut self.chunks);

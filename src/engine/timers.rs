@@ -83,7 +83,8 @@ impl Timers {
         }
         let list = &mut self.lists[kind as usize];
         let Some(wait_ms) = list.wait_ms else { return };
-        let link = Link { deadline: now + u64::from(wait_ms), previous: list.last, next: NONE, kind: Some(kind) };
+        let link =
+            Link { deadline: now + u64::from(wait_ms), previous: list.last, next: NONE, kind: Some(kind) };
         match list.last {
             NONE => list.first = key,
             last => self.links[last as usize].next = key,

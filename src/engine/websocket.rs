@@ -90,7 +90,8 @@ impl Engine {
     /// Lets a waiting client in: the 101, then everything that belongs to
     /// being there, in one go.
     pub(super) fn admit(&mut self, key: u32, acceptance: &Accept<'_>) {
-        let Some(Connection { queue, state: State::Waiting(waiting), .. }) = self.connections.get(key as usize)
+        let Some(Connection { queue, state: State::Waiting(waiting), .. }) =
+            self.connections.get(key as usize)
         else {
             return;
         };
@@ -207,7 +208,9 @@ impl Engine {
     fn note_ending(&mut self, key: u32, ending: Ending, messages: u32) {
         if messages == 0 {
             self.end_websocket(key, ending);
-        } else if let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) {
+        } else if let Some(Connection { state: State::Open(open), .. }) =
+            self.connections.get_mut(key as usize)
+        {
             open.ending = Some(Box::new(ending));
             self.resume_later(key);
         }
@@ -215,7 +218,9 @@ impl Engine {
 
     /// RFC 6455 §5.5.1 and §7.1.7: answers a close, or fails the connection.
     pub(super) fn end_websocket(&mut self, key: u32, ending: Ending) {
-        let Some(Connection { state: State::Open(open), .. }) = self.connections.get(key as usize) else { return };
+        let Some(Connection { state: State::Open(open), .. }) = self.connections.get(key as usize) else {
+            return;
+        };
         let socket = open.socket;
         match ending {
             Ending::Close(code, text) => {
@@ -238,7 +243,8 @@ impl Engine {
 
     /// We have said our close; only the peer's is of interest (§7.1.2).
     pub(super) fn take_last_frames(&mut self, key: u32, mut at: usize, end: usize) {
-        let Some(Connection { state: State::Closing(reader), .. }) = self.connections.get_mut(key as usize) else {
+        let Some(Connection { state: State::Closing(reader), .. }) = self.connections.get_mut(key as usize)
+        else {
             return;
         };
         let before = reader.held();
@@ -292,9 +298,8 @@ impl Engine {
 
     fn take_incoming(&mut self, socket: SocketId, namespace: u32, incoming: json::Incoming, whole: Span) {
         let (args, attachments) = match &incoming {
-            json::Incoming::Event { args, attachments, .. } | json::Incoming::Ack { args, attachments, .. } => {
-                (args.clone(), attachments.clone())
-            }
+            json::Incoming::Event { args, attachments, .. }
+            | json::Incoming::Ack { args, attachments, .. } => (args.clone(), attachments.clone()),
         };
         let args = match args {
             Some(range) => whole.part(range),
@@ -373,7 +378,8 @@ impl Engine {
 
     /// Sends a waiting client away.
     pub(super) fn reject_connection(&mut self, key: u32, status: u16, text: &str, reason: Reason) {
-        let Some(Connection { state: State::Waiting(waiting), .. }) = self.connections.get(key as usize) else {
+        let Some(Connection { state: State::Waiting(waiting), .. }) = self.connections.get(key as usize)
+        else {
             return;
         };
         let (socket, answering) = (waiting.socket, waiting.answering);
@@ -446,4 +452,3 @@ pub(super) fn format_of(dialect: Dialect) -> u8 {
         Dialect::Raw => session::RAW,
     }
 }
-

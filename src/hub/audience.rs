@@ -67,7 +67,13 @@ impl Hub {
     }
 
     /// The general case: who has the stamp of this visit has been dealt with.
-    fn visit_union(&mut self, key: u32, everyone: u32, to: &Selection<'_>, visitor: &mut impl FnMut(u32, &Member)) {
+    fn visit_union(
+        &mut self,
+        key: u32,
+        everyone: u32,
+        to: &Selection<'_>,
+        visitor: &mut impl FnMut(u32, &Member),
+    ) {
         let stamp = self.next_stamp();
         let entry = &self.namespaces[key as usize];
         for room in to.except_rooms.iter().filter_map(|name| entry.rooms.get(*name)) {

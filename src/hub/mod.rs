@@ -24,8 +24,8 @@ use crate::base::{
     id::{Generation, SocketId},
 };
 pub(crate) use namespace::{Namespace, NamespaceEntry};
-pub(crate) use rooms::{Member, Room};
 use rooms::{EVERYONE, Place};
+pub(crate) use rooms::{Member, Room};
 
 /// A hash table with a seed of its own, since clients choose the keys.
 pub(crate) type SeededMap<K, V> = HashMap<K, V, SeedableRandomState>;

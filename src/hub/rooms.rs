@@ -60,7 +60,9 @@ impl Hub {
         }
         let slot = self.places(id).count();
         if slot >= self.max_rooms.min(u32::from(EVERYONE)) as usize {
-            return Err(Error::limit(format!("the socket is in {slot} rooms already, the most that it may be in")));
+            return Err(Error::limit(format!(
+                "the socket is in {slot} rooms already, the most that it may be in"
+            )));
         }
         let room = known.unwrap_or_else(|| self.make_room(namespace, name));
         let member = Member { socket: id.index(), route, slot: slot as u16 };

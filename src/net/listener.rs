@@ -139,7 +139,9 @@ impl Listener {
 
     pub(super) fn accept(&mut self) -> io::Result<(Transport, Option<SocketAddr>)> {
         match &mut self.door {
-            Door::Tcp(listener) => listener.accept().map(|(stream, peer)| (Transport::tcp(stream), Some(peer))),
+            Door::Tcp(listener) => {
+                listener.accept().map(|(stream, peer)| (Transport::tcp(stream), Some(peer)))
+            }
             #[cfg(unix)]
             Door::Unix(listener) => listener.accept().map(|(stream, _)| (Transport::unix(stream), None)),
         }

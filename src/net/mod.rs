@@ -25,7 +25,7 @@ use crate::{
     base::{
         Millis,
         error::{Error, Result},
-        limits::{ACCEPTS_PER_TURN, ACCEPT_RETRY_MS, UNLIMITED},
+        limits::{ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, UNLIMITED},
     },
     engine::{Engine, turn::Turn},
 };
@@ -182,7 +182,8 @@ impl Net {
                         transport.read_closed |= event.is_read_closed() || event.is_error();
                         if event.is_readable() || transport.read_closed {
                             transport.readable = true;
-                            let over = event.is_error() || (event.is_read_closed() && event.is_write_closed());
+                            let over =
+                                event.is_error() || (event.is_read_closed() && event.is_write_closed());
                             if engine.wants_bytes(key) {
                                 list(&mut self.ready, key, transport);
                             } else if over {
@@ -207,7 +208,8 @@ impl Net {
         self.paused_until = None;
         for index in 0..self.listeners.len() {
             for _ in 0..ACCEPTS_PER_TURN {
-                let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.readable) else {
+                let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.readable)
+                else {
                     break;
                 };
                 if self.connections >= self.most_connections {

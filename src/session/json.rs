@@ -223,7 +223,10 @@ fn write_attachments(sink: &mut impl Sink, attachments: &[&[u8]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::json::array, session::Measured};
+    use crate::{
+        base::json::array,
+        session::{Length, Measured},
+    };
 
     fn taken(text: &str) -> Result<(String, String, Option<u64>), String> {
         let mut bytes = text.as_bytes().to_vec();
@@ -253,7 +256,10 @@ mod tests {
         assert_eq!(taken(r#"{"event":"s\u0061y"}"#), some("say", "[]", None));
         assert_eq!(taken(r#"{"ack":0,"data":[]}"#), some("ack", "[[]]", Some(0)));
         assert_eq!(taken(r#"{"ack":9007199254740991}"#), some("ack", "[]", Some(MAX_SAFE_INTEGER)));
-        assert_eq!(taken(r#"{"__proto__":1,"event":"constructor","data":null}"#), some("constructor", "[null]", None));
+        assert_eq!(
+            taken(r#"{"__proto__":1,"event":"constructor","data":null}"#),
+            some("constructor", "[null]", None)
+        );
     }
 
     #[test]
@@ -285,7 +291,7 @@ mod tests {
     #[test]
     fn what_the_host_says_is_written_once_counted_once() {
         let written = |outgoing: Outgoing<'_>| {
-            let (mut length, mut out) = (super::super::Length::default(), Vec::new());
+            let (mut length, mut out) = (Length::default(), Vec::new());
             write(&mut length, &outgoing);
             write(&mut out, &outgoing);
             assert_eq!(length.0, out.len());
@@ -302,7 +308,10 @@ mod tests {
         assert_eq!(event("[ 1 ]", None, &[]), r#"{"event":"a\"b","data":1}"#);
         assert_eq!(event("[]", None, &[]), r#"{"event":"a\"b","args":[]}"#);
         assert_eq!(event(" [1,2] ", Some(7), &[]), r#"{"event":"a\"b","args":[1,2],"id":7}"#);
-        assert_eq!(event("[1]", None, &[b"\x01\x02\x03", b""]), r#"{"event":"a\"b","data":1,"attachments":["AQID",""]}"#);
+        assert_eq!(
+            event("[1]", None, &[b"\x01\x02\x03", b""]),
+            r#"{"event":"a\"b","data":1,"attachments":["AQID",""]}"#
+        );
         let elements = array("[]", 64).unwrap();
         let payload = Measured { args: "[]", elements: &elements, attachments: &[] };
         assert_eq!(written(Outgoing::Ack { id: 18, payload }), r#"{"ack":18}"#);

@@ -184,7 +184,7 @@ impl Request {
         self.peer
     }
 
-    pub(crate) fn from_peer(mut self, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
         self.peer = peer;
         self
     }

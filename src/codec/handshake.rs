@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Limits,
+        base::limits::Limits,
         codec::http::{Head, HeadReader},
     };
 

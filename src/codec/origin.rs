@@ -53,7 +53,7 @@ fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
     use crate::{
-        Limits,
+        base::limits::Limits,
         codec::http::{Head, HeadReader},
     };
 

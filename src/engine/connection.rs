@@ -70,11 +70,24 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) reader: Reader,
-    pub(crate) socket: SocketId,
+    pub(crate) client: Client,
     /// Pings that were answered this turn.
     pub(crate) pings: u8,
     /// How it will end, once the host has had its say on what came before.
     pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// Who is behind a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// One socket, in the JSON or the raw dialect.
+    Plain(SocketId),
+}
+
+impl Open {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { reader: Reader::default(), client, pings: 0, ending: None }
+    }
 }
 
 /// How the client ended a WebSocket.
@@ -85,11 +98,11 @@ pub(crate) enum Ending {
 }
 
 impl Connection {
-    /// The socket behind it, if there is one.
-    pub(crate) fn socket(&self) -> Option<SocketId> {
+    /// Who is behind it, if it is a WebSocket or wants to be one.
+    pub(crate) fn client(&self) -> Option<Client> {
         match &self.state {
-            State::Waiting(waiting) => Some(waiting.socket),
-            State::Open(open) => Some(open.socket),
+            State::Waiting(waiting) => Some(Client::Plain(waiting.socket)),
+            State::Open(open) => Some(open.client),
             _ => None,
         }
     }

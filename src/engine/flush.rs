@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::State,
+    connection::{Client, State},
     queue::{MOST_PIECES, NOBODY},
     reason::Reason,
     timers::Timer,
@@ -100,7 +100,7 @@ impl Engine {
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
         let Some(entry) = self.connections.get(connection as usize) else { return };
-        if let (1.., Some(socket)) = (dropped, entry.socket()) {
+        if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
         }
         if is_empty && let State::Finishing = entry.state {
@@ -136,7 +136,7 @@ impl Engine {
     fn give_up(&mut self, key: u32) {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let queue = connection.queue;
-        if let Some(socket) = connection.socket() {
+        if let Some(Client::Plain(socket)) = connection.client() {
             self.cut_off(socket, key, Reason::OutOfMemory);
         }
         // What is left of its queue is part of one frame, which may be large.

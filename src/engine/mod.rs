@@ -16,8 +16,10 @@ mod commands;
 pub(crate) mod config;
 mod connection;
 mod flush;
+mod frames;
 mod host_timers;
 mod http;
+mod plain;
 mod queue;
 pub(crate) mod reason;
 mod say;
@@ -26,7 +28,6 @@ pub(crate) mod stats;
 mod tests;
 mod timers;
 pub(crate) mod turn;
-mod websocket;
 
 use std::{mem, net::SocketAddr, sync::Arc};
 
@@ -437,8 +438,8 @@ impl Engine {
         if let State::Dead = connection.state {
             return;
         }
-        if let Some(socket) = connection.socket() {
-            self.part(socket, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
+        if let Some(client) = connection.client() {
+            self.lose(client, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
         }
         self.set_state(key, State::Dead);
         self.timers.clear(key);

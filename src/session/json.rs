@@ -15,11 +15,20 @@ use crate::base::{
 
 /// What a client said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
+pub(crate) struct Incoming {
+    pub(crate) what: What,
+    /// Where the array of arguments stands; `None` is none.
+    pub(crate) args: Option<Range<usize>>,
+    pub(crate) attachments: Vec<Vec<u8>>,
+}
+
+/// What kind of message it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum What {
     /// An event; `id` asks for an ack.
-    Event { name: Name, args: Option<Range<usize>>, id: Option<u64>, attachments: Vec<Vec<u8>> },
+    Event { name: Name, id: Option<u64> },
     /// The answer to the host's question `id`.
-    Ack { id: u64, args: Option<Range<usize>>, attachments: Vec<Vec<u8>> },
+    Ack { id: u64 },
 }
 
 /// An event's name: where it stands, or, if it was written with escapes, what
@@ -98,10 +107,11 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
         (None, Some(data)) => bracket(bytes, data),
         (None, None) => None,
     };
-    match (name, ack) {
-        (Some(name), _) => Ok(Incoming::Event { name, args, id, attachments }),
-        (None, ack) => Ok(Incoming::Ack { id: ack.unwrap_or_default(), args, attachments }),
-    }
+    let what = match name {
+        Some(name) => What::Event { name, id },
+        None => What::Ack { id: ack.unwrap_or_default() },
+    };
+    Ok(Incoming { what, args, attachments })
 }
 
 fn read_name(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Cow<'static, str>> {
@@ -230,20 +240,14 @@ mod tests {
 
     fn taken(text: &str) -> Result<(String, String, Option<u64>), String> {
         let mut bytes = text.as_bytes().to_vec();
-        match read(&mut bytes, &Limits::default()).map_err(|fault| fault.into_owned())? {
-            Incoming::Event { name, args, id, .. } => {
-                let text = String::from_utf8(bytes).unwrap();
-                let name = match name {
-                    Name::InPlace(at) => text[at].to_owned(),
-                    Name::Unescaped(name) => name,
-                };
-                Ok((name, args.map_or("[]".into(), |at| text[at].to_owned()), id))
-            }
-            Incoming::Ack { id, args, .. } => {
-                let text = String::from_utf8(bytes).unwrap();
-                Ok(("ack".into(), args.map_or("[]".into(), |at| text[at].to_owned()), Some(id)))
-            }
-        }
+        let incoming = read(&mut bytes, &Limits::default()).map_err(|fault| fault.into_owned())?;
+        let text = String::from_utf8(bytes).unwrap();
+        let args = incoming.args.map_or("[]".into(), |at| text[at].to_owned());
+        Ok(match incoming.what {
+            What::Event { name: Name::InPlace(at), id } => (text[at].to_owned(), args, id),
+            What::Event { name: Name::Unescaped(name), id } => (name, args, id),
+            What::Ack { id } => ("ack".into(), args, Some(id)),
+        })
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub enum Event<'a> {
         nsp: &'a str,
         /// What it came with: path, query, headers, origin, address.
         handshake: &'a Request,
+        /// What a Socket.IO client gave as `auth`: a JSON object. `{}` for
+        /// others.
+        auth: &'a str,
     },
     /// A client is in.
     Connect {
@@ -101,6 +104,9 @@ pub enum Event<'a> {
         nsp: &'a str,
         /// What it came with.
         handshake: &'a Request,
+        /// What a Socket.IO client gave as `auth`: a JSON object. `{}` for
+        /// others.
+        auth: &'a str,
     },
     /// A client is gone: exactly one of these for each socket that was
     /// announced. Its id is known until the next poll.
@@ -228,6 +234,13 @@ pub enum Event<'a> {
         /// The poster's bytes.
         data: &'a [u8],
     },
+    /// A Socket.IO client has moved from polling to WebSocket.
+    Upgraded {
+        /// Who.
+        socket: SocketId,
+        /// The namespace.
+        nsp: &'a str,
+    },
     /// [`shutdown`](crate::Server::shutdown) is done: nobody is connected.
     Stopped,
 }
@@ -331,12 +344,15 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
     let text = |span: Span| turn.text_of(span);
     let attachments = |run: Run| Attachments { turn, spans: turn.run_of(run) };
     Some(match *record {
-        Record::ConnectRequest { socket, nsp, handshake } => {
-            Event::ConnectRequest { socket, nsp: text(nsp), handshake: turn.request_of(handshake)? }
+        Record::ConnectRequest { socket, nsp, handshake, auth } => {
+            let handshake = turn.request_of(handshake)?;
+            Event::ConnectRequest { socket, nsp: text(nsp), handshake, auth: text(auth) }
         }
-        Record::Connect { socket, nsp, handshake } => {
-            Event::Connect { socket, nsp: text(nsp), handshake: turn.request_of(handshake)? }
+        Record::Connect { socket, nsp, handshake, auth } => {
+            let handshake = turn.request_of(handshake)?;
+            Event::Connect { socket, nsp: text(nsp), handshake, auth: text(auth) }
         }
+        Record::Upgraded { socket, nsp } => Event::Upgraded { socket, nsp: text(nsp) },
         Record::Disconnect { socket, nsp, reason, code, text: why, rooms } => {
             let rooms = Texts { turn, spans: turn.run_of(rooms).iter() };
             Event::Disconnect { socket, nsp: text(nsp), reason, code, text: text(why), rooms }

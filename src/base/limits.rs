@@ -46,6 +46,19 @@ pub struct Limits {
     /// How long a guard may think, and how long a client may take to enter a
     /// namespace.
     pub connect_timeout_ms: u32,
+    /// How long a probing WebSocket may take to become the transport.
+    pub upgrade_timeout_ms: u32,
+    /// How long the attachments of one packet may take.
+    pub attachment_timeout_ms: u32,
+    /// How long a closed session waits for a poll to fetch its last words.
+    pub drop_timeout_ms: u32,
+    /// Sessions that nobody has come back to after the handshake. Over it the
+    /// oldest goes, unless it is younger than five seconds: then 503.
+    pub unclaimed_sessions: u32,
+    /// Namespaces that one session may be in.
+    pub namespaces: u32,
+    /// Packets in one payload that a client posts.
+    pub payload_packets: u32,
     /// Bytes kept for a client whose guard is still thinking. A plain
     /// WebSocket is not read beyond it.
     pub waiting_bytes: u32,
@@ -87,6 +100,12 @@ impl Default for Limits {
             ping_interval_ms: 25_000,
             ping_timeout_ms: 20_000,
             connect_timeout_ms: 45_000,
+            upgrade_timeout_ms: 10_000,
+            attachment_timeout_ms: 20_000,
+            drop_timeout_ms: 30_000,
+            unclaimed_sessions: 20_000,
+            namespaces: 16,
+            payload_packets: 4_096,
             waiting_bytes: 64 << 10,
             acks_owed: 1_024,
             acks_awaited: 1_024,
@@ -131,3 +150,7 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
 /// Descriptors left to the host.
 pub(crate) const DESCRIPTOR_RESERVE: usize = 32;
+/// Packets in the answer to one poll: python-socketio's client takes no more.
+pub(crate) const POLL_PACKETS: usize = 16;
+/// A session that nobody has come back to is not given up before this.
+pub(crate) const UNCLAIMED_MS: u64 = 5_000;

@@ -53,8 +53,19 @@ pub(crate) struct Exchange {
     pub(crate) head: HeadReader,
     /// A request whose body is on its way.
     pub(crate) body: Option<(Arc<Request>, BodyReader, Vec<u8>)>,
+    /// That body is a post of this session.
+    pub(crate) posting: Option<u32>,
+    /// A poll that waits.
+    pub(crate) parked: Option<Parked>,
     /// A request that the host has and has not answered.
     pub(crate) asked: Option<(Generation, Answering)>,
+}
+
+/// A poll that waits until its session has something to say.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) session: u32,
+    pub(crate) request: Arc<Request>,
 }
 
 /// A WebSocket handshake that waits for its guard.
@@ -82,6 +93,10 @@ pub(crate) struct Open {
 pub(crate) enum Client {
     /// One socket, in the JSON or the raw dialect.
     Plain(SocketId),
+    /// An Engine.IO session.
+    Session(u32),
+    /// An Engine.IO session on polling that may move here.
+    Probe(u32),
 }
 
 impl Open {
@@ -111,6 +126,8 @@ impl Connection {
     pub(crate) fn wants_bytes(&self, waiting_bytes: u32) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.len());
         match &self.state {
+            // While a poll waits the end of its connection must be seen.
+            State::Http(exchange) if exchange.parked.is_some() => held < waiting_bytes as usize,
             State::Http(exchange) => exchange.asked.is_none() && held == 0,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,

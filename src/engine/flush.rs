@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use super::{
     Engine,
     connection::{Client, State},
-    queue::{MOST_PIECES, NOBODY},
+    queue::{Carrier, MOST_PIECES},
     reason::Reason,
     timers::Timer,
     turn::Record,
@@ -42,14 +42,15 @@ impl Engine {
     pub(crate) fn flush(&mut self, wire: &mut impl Wire, now: Millis) {
         self.now = now;
         self.pressed = false;
-        let mut listed = std::mem::take(&mut self.dirty);
-        for &key in &listed {
-            self.flush_queue(key, wire);
+        // The answer to a poll, or a goodbye, makes another queue dirty; each
+        // comes up once, so there is an end to it.
+        while !self.dirty.is_empty() {
+            let mut listed = std::mem::take(&mut self.dirty);
+            listed.drain(..).for_each(|key| self.flush_queue(key, wire));
+            if self.dirty.is_empty() {
+                self.dirty = listed;
+            }
         }
-        listed.clear();
-        // What came up meanwhile (goodbyes, drains) is few and goes next turn.
-        listed.append(&mut self.dirty);
-        self.dirty = listed;
         self.chunks.end_turn();
         self.keep_memory_bound();
     }
@@ -57,8 +58,11 @@ impl Engine {
     fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         queue.dirty = false;
-        let connection = queue.connection;
-        if connection == NOBODY || queue.blocked {
+        let connection = match queue.carrier {
+            Carrier::Connection(connection) => connection,
+            Carrier::Polls(session) => return self.answer_poll(session),
+        };
+        if queue.blocked {
             return;
         }
         if let Some(body) = queue.owed_pong.take() {

@@ -42,9 +42,15 @@ impl Engine {
                     if let Body::InPlace(range) = &body {
                         self.turn.keep_to(range.end);
                     }
-                    self.stats.messages_in += 1;
+                    // A probe becomes a session on its way through a read.
+                    let client = self.client_of(key).unwrap_or(client);
                     match client {
-                        Client::Plain(socket) => self.take_message(socket, kind, body),
+                        Client::Plain(socket) => {
+                            self.stats.messages_in += 1;
+                            self.take_message(socket, kind, body);
+                        }
+                        Client::Session(session) => self.take_session_message(session, kind, body),
+                        Client::Probe(session) => self.take_probe(key, session, kind, body),
                     }
                 }
                 Unit::Ping(body) => self.take_ping(key, body.as_slice()),
@@ -115,6 +121,13 @@ impl Engine {
     pub(super) fn lose(&mut self, client: Client, reason: Reason, code: Option<u16>, text: &str) {
         match client {
             Client::Plain(socket) => self.part(socket, reason, code, text),
+            Client::Session(session) => {
+                // Socket.IO says goodbye with a packet of its own.
+                let left = reason == Reason::ClientLeft;
+                let reason = if left { Reason::TransportClose } else { reason };
+                self.lose_session(session, reason, code);
+            }
+            Client::Probe(session) => self.end_probe(session),
         }
     }
 
@@ -214,5 +227,33 @@ impl Engine {
         queue.push(piece, &mut self.chunks);
         self.queued_bytes += piece.len();
         super::mark_dirty(&mut self.dirty, queue, queue_key);
+    }
+
+    /// Who is behind a WebSocket right now.
+    fn client_of(&self, key: u32) -> Option<Client> {
+        self.connections.get(key as usize)?.client()
+    }
+
+    /// Appends frames to a queue, whoever carries it.
+    pub(super) fn push_frames(&mut self, queue_key: u32, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let piece = self.chunks.append(&mut self.direct, size, write);
+        queue.push(piece, &mut self.chunks);
+        self.queued_bytes += piece.len();
+        super::mark_dirty(&mut self.dirty, queue, queue_key);
+    }
+
+    /// Our close frame is in the queue: on to the peer's, unless it has said
+    /// its last word.
+    pub(super) fn close_behind(&mut self, key: u32) {
+        let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) else {
+            return;
+        };
+        let (ended, reader) = (open.ending.is_some(), std::mem::take(&mut open.reader));
+        if ended {
+            return self.finish(key);
+        }
+        self.set_state(key, State::Closing(reader));
+        self.timers.set(key, Timer::Close, self.now);
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{
     Engine,
     commands::Accept,
-    config::Origins,
     connection::{Client, Connection, Open, State, Waiting},
     reason::Reason,
     timers::Timer,
@@ -19,7 +18,6 @@ use crate::{
         handshake::{self, Handshake},
         http::{Fault, Request},
         message::{Body, Kind},
-        origin,
         response::{self, Answering},
     },
     hub::{Route, Sid, Stage, namespace::Dialect},
@@ -35,6 +33,9 @@ impl Engine {
             Ok(handshake) => handshake,
             Err(fault) => return self.refuse(key, fault, answering),
         };
+        if self.is_engineio(&request) {
+            return self.upgrade_engineio(key, request, handshake);
+        }
         if self.closed {
             return self.turn_away(key, Fault::new(503, "the server shuts down"), answering);
         }
@@ -66,18 +67,10 @@ impl Engine {
             self.timers.set(key, Timer::Guard, self.now);
             let nsp = self.namespace_span(namespace);
             let handshake = self.turn.request(request);
-            self.turn.push(Record::ConnectRequest { socket, nsp, handshake });
+            let auth = self.turn.text("{}");
+            self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth });
         } else {
             self.admit(key, &Accept::default());
-        }
-    }
-
-    fn allows_origin(&self, request: &Request) -> bool {
-        let Some(origin) = request.header("origin") else { return true };
-        match &self.config.origins {
-            Origins::Any => true,
-            Origins::Same => origin::is_same(origin, request),
-            Origins::List(list) => origin::is_listed(origin, list),
         }
     }
 
@@ -119,7 +112,8 @@ impl Engine {
         let nsp = self.namespace_span(namespace);
         if let Some(request) = self.handshakes.get(&socket) {
             let handshake = self.turn.request(request.clone());
-            self.turn.push(Record::Connect { socket, nsp, handshake });
+            let auth = self.turn.text("{}");
+            self.turn.push(Record::Connect { socket, nsp, handshake, auth });
         }
         self.note_changes();
         if format == session::JSON {
@@ -141,7 +135,7 @@ impl Engine {
         self.say_frame(socket, Opcode::Text, &text);
     }
 
-    fn new_sid(&mut self) -> Sid {
+    pub(super) fn new_sid(&mut self) -> Sid {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         let (mut bits, mut sid) = ([0; 15], [b'A'; 20]);
         (self.random)(&mut bits);
@@ -239,6 +233,7 @@ impl Engine {
         }
         let namespace = entry.namespace;
         self.close_acks(socket);
+        self.forget_door(socket);
         let nsp = self.namespace_span(namespace);
         let mut rooms = Vec::new();
         let turn = &mut self.turn;

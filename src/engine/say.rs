@@ -175,7 +175,7 @@ impl Engine {
         let mut full = Vec::new();
         let Self { hub, queues, chunks, room_logs, dirty, config, pressed, queued_bytes, .. } = self;
         let cap = config.limits.queue_bytes as usize;
-        hub.visit(to, |room, member| {
+        hub.visit(to, |nsp, room, member| {
             let Some(queue) = queues.get_mut(member.route.queue as usize) else { return };
             // A room belongs to one namespace; another one's members have
             // their own log.

@@ -68,6 +68,12 @@ pub struct Limits {
     pub acks_awaited: u32,
     /// Attachments of one event. Socket.IO's clients take no more than 10.
     pub attachments: u32,
+    /// Packets in one payload that an Engine.IO client posts. Over it: 400, and
+    /// the session is closed.
+    pub payload_packets: u32,
+    /// Packets in the answer to one poll; the rest waits for the next.
+    /// python-engineio refuses more than 16.
+    pub poll_packets: u32,
     /// Bytes of the name of a namespace, a room or an event.
     pub name_bytes: u32,
     /// Rooms that one socket may be in.
@@ -110,6 +116,8 @@ impl Default for Limits {
             acks_owed: 1_024,
             acks_awaited: 1_024,
             attachments: 10,
+            payload_packets: 4_096,
+            poll_packets: 16,
             name_bytes: 255,
             rooms: 128,
             json_depth: 64,
@@ -119,6 +127,8 @@ impl Default for Limits {
     }
 }
 
+/// Largest whole number that JavaScript holds exactly: the largest id of an ack.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Bytes of one control frame's body (RFC 6455 §5.5).
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).

@@ -57,8 +57,6 @@ pub struct Limits {
     pub unclaimed_sessions: u32,
     /// Namespaces that one session may be in.
     pub namespaces: u32,
-    /// Packets in one payload that a client posts.
-    pub payload_packets: u32,
     /// Bytes kept for a client whose guard is still thinking. A plain
     /// WebSocket is not read beyond it.
     pub waiting_bytes: u32,
@@ -111,7 +109,6 @@ impl Default for Limits {
             drop_timeout_ms: 30_000,
             unclaimed_sessions: 20_000,
             namespaces: 16,
-            payload_packets: 4_096,
             waiting_bytes: 64 << 10,
             acks_owed: 1_024,
             acks_awaited: 1_024,
@@ -160,7 +157,5 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
 /// Descriptors left to the host.
 pub(crate) const DESCRIPTOR_RESERVE: usize = 32;
-/// Packets in the answer to one poll: python-socketio's client takes no more.
-pub(crate) const POLL_PACKETS: usize = 16;
 /// A session that nobody has come back to is not given up before this.
 pub(crate) const UNCLAIMED_MS: u64 = 5_000;

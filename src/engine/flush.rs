@@ -141,7 +141,7 @@ impl Engine {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let queue = connection.queue;
         if let Some(Client::Plain(socket)) = connection.client() {
-            self.cut_off(socket, key, Reason::OutOfMemory);
+            self.cut_off(socket, Reason::OutOfMemory);
         }
         // What is left of its queue is part of one frame, which may be large.
         self.kill(key, Reason::OutOfMemory);

@@ -13,7 +13,6 @@ use super::{
     socketio::Flow,
 };
 use crate::{
-    base::limits::POLL_PACKETS,
     codec::{
         body::BodyReader,
         engineio::{
@@ -154,7 +153,8 @@ impl Engine {
             return;
         }
         let mut payload = self.pool.take();
-        let taken = answer::write(&mut payload, queue.pieces(&self.chunks), POLL_PACKETS);
+        let most = self.config.limits.poll_packets.max(1) as usize;
+        let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);
         self.queued_bytes -= taken.bytes;
         session.poll = None;

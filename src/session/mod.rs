@@ -12,8 +12,16 @@ pub(crate) use crate::base::{limits::MAX_SAFE_INTEGER, name::RESERVED};
 pub(crate) const JSON: u8 = 0;
 /// Number of the raw dialect's wire format.
 pub(crate) const RAW: u8 = 1;
+/// Number of Socket.IO's wire format, and of the same with bytes as text.
+pub(crate) const SOCKETIO: u8 = 2;
+pub(crate) const SOCKETIO_TEXT: u8 = 3;
 /// How many wire formats there are; a broadcast is encoded once for each.
-pub(crate) const FORMATS: usize = 2;
+pub(crate) const FORMATS: usize = 4;
+
+/// Whether a wire format is one of Socket.IO's.
+pub(crate) fn is_socketio(format: u8) -> bool {
+    format >= SOCKETIO
+}
 
 /// What the host says, checked and measured once for all receivers.
 #[derive(Clone, Copy, Debug)]

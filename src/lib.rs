@@ -49,7 +49,7 @@ pub use base::{
 pub use codec::http::Request;
 pub use engine::{
     Accept, Payload, Protocol, Transport,
-    config::{Config, Keep, Origins, Overflow, SocketIo},
+    config::{Config, Keep, Origins, Overflow, Recovery, SocketIo},
     reason::Reason,
     stats::Stats,
 };

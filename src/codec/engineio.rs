@@ -81,11 +81,6 @@ pub(crate) fn read_text(message: &mut [u8]) -> Result<Packet, Malformed> {
     })
 }
 
-/// Reads a binary message of a WebSocket: no type byte, so all of it is data (§1).
-pub(crate) fn read_binary(message: &[u8]) -> Packet {
-    Packet::Binary(0..message.len())
-}
-
 /// Reads one piece of a payload (§2).
 pub(crate) fn read_piece(piece: &mut [u8]) -> Result<Packet, Malformed> {
     if !utf8::is_text(piece) {
@@ -242,7 +237,6 @@ mod tests {
             let packet = read_text(&mut bytes).unwrap();
             assert_eq!(describe(&packet, &bytes), (letter, data.as_bytes().to_vec()), "{text}");
         }
-        assert_eq!(read_binary(b"4abc"), Packet::Binary(0..4));
     }
 
     // §2

@@ -119,12 +119,6 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
     Ok(Packet { namespace, attachments, body })
 }
 
-/// The path of a namespace, and the query behind it as some clients write it:
-/// `/chat?token=1`.
-pub(crate) fn split_query(namespace: &str) -> (&str, &str) {
-    namespace.split_once('?').unwrap_or((namespace, ""))
-}
-
 /// Whether a namespace may be asked for at all. One that may not is refused
 /// without its name, which could be long.
 pub(crate) fn may_be_named(namespace: &str, limits: &Limits) -> bool {
@@ -306,11 +300,6 @@ impl Assembler {
     pub(crate) fn held(&self) -> usize {
         let Some(whole) = &self.0 else { return 0 };
         whole.text.len() + whole.attachments.iter().map(Vec::len).sum::<usize>()
-    }
-
-    /// Whether attachments are due.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.0.is_some()
     }
 }
 

@@ -235,16 +235,6 @@ fn a_connect_error_of_a_client_is_told_apart() {
     assert_eq!(said("4/custom,{\"message\":\"x\"}"), ("/custom".to_owned(), 0, "connect_error".to_owned()));
 }
 
-#[test]
-fn a_namespace_has_a_path_and_perhaps_a_query() {
-    assert_eq!(split_query("/chat"), ("/chat", ""));
-    assert_eq!(split_query("/chat?a=1?b"), ("/chat", "a=1?b"));
-    let limits = Limits::default();
-    assert!(may_be_named(&format!("/{}", "x".repeat(254)), &limits));
-    assert!(!may_be_named(&format!("/{}", "x".repeat(255)), &limits));
-    assert!(!may_be_named("/a\0", &limits));
-}
-
 // §8
 #[test]
 fn a_claim_is_a_pid_and_perhaps_an_offset_both_strings() {
@@ -272,13 +262,13 @@ fn begun(text: &str) -> Assembler {
 fn the_last_attachment_completes_a_packet() {
     let mut assembler = begun(&format!("52-[\"m\",{P0},{P1}]"));
     let text = assembler.held();
-    assert!(assembler.is_waiting());
+    assert!(assembler.check_text().is_err());
     assert_eq!(assembler.take(vec![1, 2, 3], 1_000), Ok(None));
     assert_eq!(assembler.held(), text + 3);
     let whole = assembler.take(vec![], 1_000).unwrap().unwrap();
     assert_eq!(whole.attachments, [vec![1, 2, 3], vec![]]);
     assert_eq!(whole.text.len(), text);
-    assert!(!assembler.is_waiting());
+    assert!(assembler.check_text().is_ok());
     assert_eq!((assembler.held(), assembler.check_text()), (0, Ok(())));
 }
 

@@ -140,7 +140,7 @@ impl Engine {
             }
         }
         match session::is_socketio(format) {
-            true => self.admit_socket(owner, socket, acceptance),
+            true => self.accept_socket(owner, socket, acceptance),
             false => self.admit(owner, acceptance),
         }
         Ok(())
@@ -269,6 +269,7 @@ impl Engine {
             State::Http(exchange) if exchange.asked.is_none() => Some(key as u32),
             _ => None,
         };
+        self.expire_all_gone();
         let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
         idle.into_iter().for_each(|key| self.finish(key));
     }
@@ -369,7 +370,7 @@ impl Engine {
         stats.namespaces = self.hub.namespace_count() as u64;
         stats.rooms = self.hub.room_count() as u64;
         stats.queued_bytes = self.queued_bytes as u64;
-        stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes) as u64;
+        stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes + self.recovery.bytes()) as u64;
         stats
     }
 

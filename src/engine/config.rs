@@ -56,11 +56,36 @@ pub struct SocketIo {
     pub websocket: bool,
     /// Let sessions move from polling to WebSocket.
     pub upgrade: bool,
+    /// Let clients that lost their connection come back as the same socket,
+    /// with what they missed. Off by default: each event then carries one more
+    /// argument, its offset.
+    pub recovery: Option<Recovery>,
+}
+
+/// For how long, and how much of what they missed, is kept for clients that
+/// lost their connection (Socket.IO's connection state recovery).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// How long a client may stay away, in milliseconds.
+    pub window_ms: u32,
+    /// Events that are kept, in all namespaces together.
+    pub events: u32,
+    /// Bytes of these events.
+    pub bytes: u32,
+    /// Clients that may be away at a time; over it the one that has been away
+    /// longest expires.
+    pub sockets: u32,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self { window_ms: 120_000, events: 10_000, bytes: 16 << 20, sockets: 10_000 }
+    }
 }
 
 impl Default for SocketIo {
     fn default() -> Self {
-        Self { path: "/socket.io/".to_owned(), polling: true, websocket: true, upgrade: true }
+        Self { path: "/socket.io/".to_owned(), polling: true, websocket: true, upgrade: true, recovery: None }
     }
 }
 

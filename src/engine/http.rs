@@ -74,7 +74,13 @@ impl Engine {
     }
 
     /// The body of a request is on its way.
-    pub(super) fn begin_body(&mut self, key: u32, request: Arc<Request>, body: BodyReader, more_is_there: bool) {
+    pub(super) fn begin_body(
+        &mut self,
+        key: u32,
+        request: Arc<Request>,
+        body: BodyReader,
+        more_is_there: bool,
+    ) {
         // RFC 9110 §10.1.1: who has sent some of the body does not wait for it.
         if request.expect_continue() && !more_is_there {
             self.say_http(key, |out| out.extend_from_slice(response::CONTINUE));

@@ -23,6 +23,7 @@ mod plain;
 mod polling;
 mod queue;
 pub(crate) mod reason;
+mod recovery;
 mod say;
 mod session;
 mod socketio;
@@ -59,6 +60,7 @@ pub(crate) use flush::Wire;
 use host_timers::HostTimers;
 use queue::{Carrier, SendQueue};
 use reason::Reason;
+use recovery::Recovery;
 pub(crate) use say::Loudness;
 pub use say::Payload;
 use session::{Session, Unclaimed};
@@ -100,6 +102,7 @@ pub(crate) struct Engine {
     sessions: Slab<Session>,
     by_sid: SeededMap<Sid, u32>,
     unclaimed: Unclaimed,
+    recovery: Recovery,
     session_timers: Timers,
     entry_timers: Timers,
     attachment_timers: Timers,
@@ -135,7 +138,8 @@ impl Engine {
         (hub.watch_rooms, hub.watch_members) = (config.room_events, config.member_events);
         hub.open("/", crate::hub::Namespace::default());
         let timers = || Timers::new(|timer| wait_of(timer, limits));
-        let (timers, session_timers, entry_timers, attachment_timers) = (timers(), timers(), timers(), timers());
+        let (timers, session_timers, entry_timers, attachment_timers) =
+            (timers(), timers(), timers(), timers());
         Self {
             read_limits: ReadLimits {
                 message_bytes: limits.message_bytes,
@@ -160,6 +164,7 @@ impl Engine {
             sessions: Slab::new(),
             by_sid: seeded(sessions_seed),
             unclaimed: Unclaimed::new(),
+            recovery: Recovery::new(sessions_seed),
             session_timers,
             entry_timers,
             attachment_timers,
@@ -319,6 +324,7 @@ impl Engine {
             self.entry_timers.deadline(),
             self.attachment_timers.deadline(),
             self.guards.first().map(|&(deadline, _)| deadline),
+            self.recovery.deadline(),
             self.acks.deadline(),
             self.host_timers.deadline(),
         ];
@@ -339,6 +345,7 @@ impl Engine {
         }
         self.expire_sessions(&unread);
         self.expire_guards();
+        self.expire_gone();
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }

@@ -113,7 +113,7 @@ impl Engine {
         if let Some(request) = self.handshakes.get(&socket) {
             let handshake = self.turn.request(request.clone());
             let auth = self.turn.text("{}");
-            self.turn.push(Record::Connect { socket, nsp, handshake, auth });
+            self.turn.push(Record::Connect { socket, nsp, handshake, auth, was: None });
         }
         self.note_changes();
         if format == session::JSON {
@@ -235,13 +235,14 @@ impl Engine {
         self.close_acks(socket);
         self.forget_door(socket);
         let nsp = self.namespace_span(namespace);
+        let may_return = self.keep_gone(socket, reason);
         let mut rooms = Vec::new();
         let turn = &mut self.turn;
         self.hub.remove(socket, |room| rooms.push(turn.text(room)));
         let rooms = self.turn.run(rooms);
         let text = self.turn.text(text);
         self.stats.count_disconnect(reason);
-        self.turn.push(Record::Disconnect { socket, nsp, reason, code, text, rooms });
+        self.turn.push(Record::Disconnect { socket, nsp, reason, code, text, rooms, may_return });
         self.note_changes();
     }
 }

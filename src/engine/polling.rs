@@ -12,18 +12,16 @@ use super::{
     session::Via,
     socketio::Flow,
 };
-use crate::{
-    codec::{
-        body::BodyReader,
-        engineio::{
-            self, Pieces, answer,
-            request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
-            say,
-        },
-        http::{Framing, Request},
-        origin,
-        response::{self, Answering},
+use crate::codec::{
+    body::BodyReader,
+    engineio::{
+        self, Pieces, answer,
+        request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
+        say,
     },
+    http::{Framing, Request},
+    origin,
+    response::{self, Answering},
 };
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -129,8 +127,9 @@ impl Engine {
             self.reply(key, &request, 200, TEXT, say::NOOP_AND_CLOSE, answering);
             return self.forget_session(session, None);
         }
-        entry.poll = Some(key);
-        if let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize) {
+        self.set_poll(session, Some(key));
+        if let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
+        {
             exchange.parked = Some(Parked { session, request: Arc::new(request) });
         }
         self.timers.clear(key);
@@ -147,7 +146,7 @@ impl Engine {
                 return self.forget_session(key, None);
             }
             if session.probe.is_some_and(|probe| probe.answered) {
-                session.poll = None;
+                self.set_poll(key, None);
                 self.answer_parked(connection, say::NOOP);
             }
             return;
@@ -157,7 +156,7 @@ impl Engine {
         let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);
         self.queued_bytes -= taken.bytes;
-        session.poll = None;
+        self.set_poll(key, None);
         self.answer_parked(connection, &payload);
         self.pool.give(payload);
     }
@@ -245,7 +244,13 @@ impl Engine {
     }
 
     /// A refusal in the form that clients of the polling transport expect.
-    pub(super) fn answer_refusal(&mut self, key: u32, request: &Request, refusal: Refusal, answering: Answering) {
+    pub(super) fn answer_refusal(
+        &mut self,
+        key: u32,
+        request: &Request,
+        refusal: Refusal,
+        answering: Answering,
+    ) {
         self.stats.refused_malformed += 1;
         let body = refusal.body();
         self.reply(key, request, refusal.status(), JSON, body.as_bytes(), answering);
@@ -298,7 +303,15 @@ impl Engine {
     }
 
     /// Answers a request of the polling transport.
-    fn reply(&mut self, key: u32, request: &Request, status: u16, kind: &str, body: &[u8], answering: Answering) {
+    fn reply(
+        &mut self,
+        key: u32,
+        request: &Request,
+        status: u16,
+        kind: &str,
+        body: &[u8],
+        answering: Answering,
+    ) {
         let mut headers = vec![("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
         headers.append(&mut self.cors(request));
         self.reply_with(key, status, &headers, body, answering);
@@ -324,4 +337,3 @@ impl Engine {
         self.answered(key, answering);
     }
 }
-

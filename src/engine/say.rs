@@ -23,7 +23,8 @@ use crate::{
     },
     hub::audience::Selection,
     session::{
-        self, Data, FORMATS, JSON, Length, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, Sink, raw, socketio,
+        self, Data, FORMATS, JSON, Length, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, Sink, raw,
+        socketio,
     },
 };
 
@@ -172,6 +173,10 @@ impl Engine {
         outgoing: &Outgoing<'_>,
         loudness: Loudness,
     ) -> Result<usize> {
+        if let Some(namespace) = to.namespace {
+            self.hub.find(namespace)?;
+        }
+        let offset = self.store(to, outgoing, loudness);
         let mut pieces: [Option<Piece>; FORMATS] = [None; FORMATS];
         let mut encoded_for = u32::MAX;
         let (mut queued, mut left_out) = (0, 0);
@@ -189,7 +194,14 @@ impl Engine {
             let piece = match pieces.get(format).copied().flatten() {
                 Some(piece) => piece,
                 None => {
-                    let piece = encode(chunks, log_of(room_logs, room, format), format as u8, nsp, outgoing);
+                    let piece = encode(
+                        chunks,
+                        log_of(room_logs, room, format),
+                        format as u8,
+                        nsp,
+                        outgoing,
+                        offset.as_deref(),
+                    );
                     if let Some(slot) = pieces.get_mut(format) {
                         *slot = Some(piece);
                     }
@@ -227,14 +239,17 @@ impl Engine {
     ) -> Result<usize> {
         let Some(entry) = self.hub.live(socket)? else { return Ok(0) };
         let (namespace, queue_key, format) = (entry.namespace, entry.route.queue, entry.route.format);
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
-        let cap = self.config.limits.queue_bytes as usize;
+        let Some(queue) = self.queues.get(queue_key as usize) else { return Ok(0) };
         if loudness == Loudness::Volatile && queue.blocked {
             self.stats.dropped_volatile += 1;
             return Ok(0);
         }
+        let is_socketio = session::is_socketio(format);
+        let offset = if is_socketio { self.store_direct(socket, outgoing, loudness) } else { None };
         let nsp = self.hub.namespace(namespace).map_or("/", |entry| &entry.name);
-        let piece = encode(&mut self.chunks, &mut self.direct, format, nsp, outgoing);
+        let piece = encode(&mut self.chunks, &mut self.direct, format, nsp, outgoing, offset.as_deref());
+        let cap = self.config.limits.queue_bytes as usize;
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
         match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
             Fate::Full => {
                 self.overflow(socket, 1);
@@ -332,9 +347,16 @@ fn log_of(room_logs: &mut Vec<[Log; FORMATS]>, room: u32, format: usize) -> &mut
 
 /// Writes a message's frames at the end of a log: one, and one for each
 /// attachment that travels by itself.
-fn encode(chunks: &mut Chunks, log: &mut Log, format: u8, nsp: &str, outgoing: &Outgoing<'_>) -> Piece {
+fn encode(
+    chunks: &mut Chunks,
+    log: &mut Log,
+    format: u8,
+    nsp: &str,
+    outgoing: &Outgoing<'_>,
+    offset: Option<&str>,
+) -> Piece {
     let mut length = Length::default();
-    write_text(&mut length, format, nsp, outgoing);
+    write_text(&mut length, format, nsp, outgoing, offset);
     let attachments = match format {
         JSON => &[],
         RAW => raw::attachments(outgoing),
@@ -349,7 +371,7 @@ fn encode(chunks: &mut Chunks, log: &mut Log, format: u8, nsp: &str, outgoing: &
     chunks.append(log, size, |out| {
         let (header, header_len) = frame::header(opcode, true, length.0);
         out.extend_from_slice(header.get(..header_len).unwrap_or_default());
-        write_text(out, format, nsp, outgoing);
+        write_text(out, format, nsp, outgoing, offset);
         for attachment in attachments {
             match format {
                 SOCKETIO_TEXT => answer::write_base64_frame(out, attachment),
@@ -359,10 +381,10 @@ fn encode(chunks: &mut Chunks, log: &mut Log, format: u8, nsp: &str, outgoing: &
     })
 }
 
-fn write_text(sink: &mut impl Sink, format: u8, nsp: &str, outgoing: &Outgoing<'_>) {
+fn write_text(sink: &mut impl Sink, format: u8, nsp: &str, outgoing: &Outgoing<'_>, offset: Option<&str>) {
     match format {
         JSON => session::json::write(sink, outgoing),
         RAW => raw::write(sink, outgoing),
-        _ => socketio::write(sink, nsp, outgoing, None),
+        _ => socketio::write(sink, nsp, outgoing, offset),
     }
 }

@@ -104,6 +104,7 @@ impl Engine {
         self.by_sid.insert(sid, key);
         self.session_timers.set(key, Timer::Ping, self.now);
         self.entry_timers.set(key, Timer::Enter, self.now);
+        self.set_poll(key, None);
         if via == Via::Polling {
             self.unclaimed.push_back((key, sid, self.now));
         }
@@ -129,6 +130,18 @@ impl Engine {
             }
         }
         true
+    }
+
+    /// A poll of the client waits, or none does. Without one the client takes
+    /// nothing, which is to it what a full kernel buffer is to a connection.
+    pub(super) fn set_poll(&mut self, key: u32, poll: Option<u32>) {
+        let Some(session) = self.sessions.get_mut(key as usize) else { return };
+        session.poll = poll;
+        if session.via == Via::Polling
+            && let Some(queue) = self.queues.get_mut(session.queue as usize)
+        {
+            queue.blocked = poll.is_none();
+        }
     }
 
     pub(super) fn session_by_sid(&self, sid: &str) -> Option<u32> {
@@ -267,8 +280,8 @@ impl Engine {
 
     /// A connection goes on to something else than HTTP, or ends.
     pub(super) fn leave_http(&mut self, parked: Option<u32>, posting: Option<u32>) {
-        if let Some(session) = parked.and_then(|key| self.session_mut(key)) {
-            session.poll = None;
+        if let Some(session) = parked {
+            self.set_poll(session, None);
         }
         if let Some(session) = posting.and_then(|key| self.session_mut(key)) {
             session.post = None;

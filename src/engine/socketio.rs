@@ -15,7 +15,7 @@ use crate::{
         engineio::{self, Packet as Transported, say},
         socketio::{self, Assembler, Body, Packet, Whole},
     },
-    hub::{Route, Stage},
+    hub::{Route, Sid, Stage},
     session::{self, socketio as dialect},
 };
 
@@ -34,6 +34,8 @@ pub(super) enum Flow {
 #[derive(Debug, Default)]
 pub(super) struct Door {
     deadline: Millis,
+    /// It wants to be the socket with this private id again, from this event on.
+    claim: Option<(Sid, u64)>,
     /// What it has sent meanwhile.
     kept: Vec<Kept>,
     bytes: usize,
@@ -244,6 +246,7 @@ impl Engine {
             self.refuse_entry(key, if nameable { nsp } else { "/" }, "Invalid namespace", None);
             return Flow::Go;
         };
+        let claim = self.claim_return(nsp, &auth);
         let guarded = self.hub.namespace(namespace).is_some_and(|entry| entry.config.guarded);
         let socket = self.hub.add(namespace, key, Route { queue, format });
         if let Some(session) = self.session_mut(key) {
@@ -254,11 +257,11 @@ impl Engine {
             self.auths.insert(socket, auth.into_boxed_str());
         }
         if !guarded {
-            self.admit_socket(key, socket, &Accept::default());
+            self.admit_socket(key, socket, &Accept::default(), claim);
             return Flow::Go;
         }
         let deadline = self.now + u64::from(self.config.limits.connect_timeout_ms);
-        self.doors.insert(socket, Door { deadline, ..Door::default() });
+        self.doors.insert(socket, Door { deadline, claim, ..Door::default() });
         self.guards.insert((deadline, socket));
         let nsp = self.namespace_span(namespace);
         let handshake = self.turn.request(request);
@@ -266,41 +269,62 @@ impl Engine {
         Flow::Go
     }
 
-    /// Lets a client in: the answer, the connect event, then what it has said
-    /// meanwhile.
-    pub(super) fn admit_socket(&mut self, key: u32, socket: SocketId, accept: &Accept<'_>) {
+    /// The guard lets a waiting client in.
+    pub(super) fn accept_socket(&mut self, key: u32, socket: SocketId, accept: &Accept<'_>) {
+        let claim = self.doors.get(&socket).and_then(|door| door.claim);
+        self.admit_socket(key, socket, accept, claim);
+        for Kept { packet, text, attachments } in self.open_door(socket) {
+            let (whole, attachments) = self.own_all(text, attachments);
+            self.take_said(socket, &packet, whole, attachments);
+        }
+    }
+
+    /// Lets a client in: what it missed if it is back, the answer, the connect
+    /// event.
+    fn admit_socket(&mut self, key: u32, socket: SocketId, accept: &Accept<'_>, claim: Option<(Sid, u64)>) {
         let Some(session) = self.sessions.get_mut(key as usize) else { return };
         session.entered = true;
         self.entry_timers.clear(key);
-        let request = session.request.clone();
-        let Some((namespace, route)) = self.hub.get(socket).map(|entry| (entry.namespace, entry.route)) else {
+        let (request, as_text) = (session.request.clone(), session.base64);
+        let Some((namespace, route)) = self.hub.get(socket).map(|entry| (entry.namespace, entry.route))
+        else {
             return;
         };
+        let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid)?, after)));
         self.hub.admit(socket, route);
-        if let (Some(user), Some(entry)) = (accept.user, self.hub.get_mut(socket)) {
+        let user = accept.user.or(back.as_ref().map(|(gone, _)| gone.user));
+        if let (Some(user), Some(entry)) = (user, self.hub.get_mut(socket)) {
             entry.user = user;
         }
-        for room in &accept.rooms {
-            // The rooms have been counted and their names checked.
-            let joined = self.hub.join(socket, room);
-            debug_assert!(joined.is_ok());
+        let old_rooms = back.iter().flat_map(|(gone, _)| gone.rooms.iter().map(String::as_str));
+        for room in old_rooms.chain(accept.rooms.iter().copied()) {
+            // The names have been checked; what is over the limit of rooms is
+            // left out.
+            if let Err(error) = self.hub.join(socket, room) {
+                log::debug!("socket {:#x}: {error}", socket.get());
+            }
         }
-        let sid = self.new_sid();
+        let (sid, pid) = match &back {
+            Some((gone, after)) => {
+                self.replay(route.queue, gone, *after, as_text);
+                self.resume_pid(socket, gone);
+                (gone.sid, Some(gone.pid))
+            }
+            None => (self.new_sid(), self.issue_pid(socket)),
+        };
         self.hub.set_sid(socket, sid);
         let mut packet = Vec::with_capacity(64);
         let name = self.hub.namespace(namespace).map(|entry| entry.name.clone()).unwrap_or_default();
-        dialect::write_connect(&mut packet, &name, std::str::from_utf8(&sid).unwrap_or_default(), None);
+        let pid = pid.as_ref().map(|pid| std::str::from_utf8(pid).unwrap_or_default());
+        dialect::write_connect(&mut packet, &name, std::str::from_utf8(&sid).unwrap_or_default(), pid);
         self.say_packet(key, &packet);
         let nsp = self.namespace_span(namespace);
         let auth = self.auths.get(&socket).map_or("{}", |auth| auth);
         let auth = self.turn.text(auth);
         let handshake = self.turn.request(request);
-        self.turn.push(Record::Connect { socket, nsp, handshake, auth });
+        let was = back.map(|(gone, _)| gone.socket);
+        self.turn.push(Record::Connect { socket, nsp, handshake, auth, was });
         self.note_changes();
-        for Kept { packet, text, attachments } in self.open_door(socket) {
-            let (whole, attachments) = self.own_all(text, attachments);
-            self.take_said(socket, &packet, whole, attachments);
-        }
     }
 
     /// The guard has decided, or need not: what was kept comes back.
@@ -325,7 +349,13 @@ impl Engine {
         let bytes = text.len() + attachments.iter().map(Vec::len).sum::<usize>() + KEPT_COST;
         let Some(door) = self.doors.get_mut(&socket) else { return };
         if door.bytes + bytes > self.config.limits.waiting_bytes as usize {
-            return self.reject_socket(key, socket, "too much was sent before the answer", None, Reason::PolicyViolation);
+            return self.reject_socket(
+                key,
+                socket,
+                "too much was sent before the answer",
+                None,
+                Reason::PolicyViolation,
+            );
         }
         door.bytes += bytes;
         self.partial_bytes += bytes;
@@ -356,7 +386,9 @@ impl Engine {
 
     /// A guard has not answered in time.
     pub(super) fn expire_guards(&mut self) {
-        while let Some(&(deadline, socket)) = self.guards.first().filter(|(deadline, _)| *deadline <= self.now) {
+        while let Some(&(deadline, socket)) =
+            self.guards.first().filter(|(deadline, _)| *deadline <= self.now)
+        {
             self.guards.remove(&(deadline, socket));
             self.stats.refused_timeout += 1;
             if let Some(key) = self.hub.get(socket).map(|entry| entry.owner) {
@@ -400,7 +432,9 @@ impl Engine {
     pub(super) fn note_upgrade(&mut self, key: u32) {
         let sockets = self.session(key).map(|session| session.sockets.clone()).unwrap_or_default();
         for socket in sockets {
-            let Some(entry) = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live) else { continue };
+            let Some(entry) = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live) else {
+                continue;
+            };
             let nsp = self.namespace_span(entry.namespace);
             self.turn.push(Record::Upgraded { socket, nsp });
         }

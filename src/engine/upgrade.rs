@@ -12,19 +12,17 @@ use super::{
     timers::Timer,
     turn::{Span, Turn},
 };
-use crate::{
-    codec::{
-        engineio::{
-            self, PROBE, Packet,
-            request::{Kind as Wanted, Refusal},
-            say,
-        },
-        frame::{self, Opcode},
-        handshake::Handshake,
-        http::Request,
-        message::{Body, Kind},
-        response::{self, Answering},
+use crate::codec::{
+    engineio::{
+        self, PROBE, Packet,
+        request::{Kind as Wanted, Refusal},
+        say,
     },
+    frame::{self, Opcode},
+    handshake::Handshake,
+    http::Request,
+    message::{Body, Kind},
+    response::{self, Answering},
 };
 
 impl Engine {

@@ -6,7 +6,8 @@ use super::{Hub, Member, Stage};
 use crate::base::{error::Result, few::Few, id::SocketId};
 
 /// A selection of sockets: the union of rooms and single sockets (neither:
-/// the whole namespace), less the excepted ones.
+/// the whole namespace), less the excepted ones. Each socket that has a sid is
+/// also found under it as if it were a room of its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection<'a> {
     /// `None` is every namespace.
@@ -20,7 +21,11 @@ pub(crate) struct Selection<'a> {
 impl Hub {
     /// Shows each socket of a selection once, with the name of its namespace and
     /// the room whose list it was found in.
-    pub(crate) fn visit(&mut self, to: &Selection<'_>, mut visitor: impl FnMut(&Arc<str>, u32, &Member)) -> Result<()> {
+    pub(crate) fn visit(
+        &mut self,
+        to: &Selection<'_>,
+        mut visitor: impl FnMut(&Arc<str>, u32, &Member),
+    ) -> Result<()> {
         match to.namespace {
             Some(name) => {
                 let key = self.find(name)?;
@@ -41,14 +46,19 @@ impl Hub {
         Ok(found.into_iter().filter_map(|index| self.id_at(index)).collect())
     }
 
-    fn visit_namespace(&mut self, key: u32, to: &Selection<'_>, visitor: &mut impl FnMut(&Arc<str>, u32, &Member)) {
+    fn visit_namespace(
+        &mut self,
+        key: u32,
+        to: &Selection<'_>,
+        visitor: &mut impl FnMut(&Arc<str>, u32, &Member),
+    ) {
         let everyone = self.namespaces[key as usize].everyone;
         let nsp = self.namespaces[key as usize].name.clone();
         let one_list = match (to.rooms.is_empty(), to.rooms.only()) {
             (true, _) => Some(everyone),
             (_, Some(name)) => match self.namespaces[key as usize].rooms.get(*name) {
                 Some(&room) => Some(room),
-                None if to.sockets.is_empty() => return,
+                None if to.sockets.is_empty() && self.by_sid(name).is_none() => return,
                 None => None,
             },
             _ => None,
@@ -62,7 +72,9 @@ impl Hub {
             if let Some(except) = to.except_sockets.only() {
                 let except = self.get(*except).map_or(u32::MAX, |_| except.index());
                 let members = self.rooms[room as usize].members.iter();
-                members.filter(|member| member.socket != except).for_each(|member| visitor(&nsp, room, member));
+                members
+                    .filter(|member| member.socket != except)
+                    .for_each(|member| visitor(&nsp, room, member));
                 return;
             }
         }
@@ -85,12 +97,16 @@ impl Hub {
                 self.sockets[member.socket as usize].stamp = stamp;
             }
         }
-        for &id in to.except_sockets.iter() {
+        // A room named by a sid is a socket, not a room.
+        let except_sids: Vec<SocketId> =
+            to.except_rooms.iter().filter_map(|name| self.by_sid(name)).collect();
+        let sids: Vec<SocketId> = to.rooms.iter().filter_map(|name| self.by_sid(name)).collect();
+        for &id in to.except_sockets.iter().chain(&except_sids) {
             if let Some(socket) = self.get_mut(id) {
                 socket.stamp = stamp;
             }
         }
-        for &id in to.sockets.iter() {
+        for &id in to.sockets.iter().chain(&sids) {
             let Some(socket) = self.get_mut(id) else { continue };
             if socket.stage == Stage::Live && socket.namespace == key && socket.stamp != stamp {
                 socket.stamp = stamp;

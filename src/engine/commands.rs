@@ -16,6 +16,7 @@ use crate::{
         error::{Error, Result},
         id::{SocketId, TimerId},
         json,
+        limits::CLOSE_REASON_BYTES,
     },
     codec::{
         close::{self, code},
@@ -130,8 +131,9 @@ impl Engine {
         for room in &acceptance.rooms {
             check_name(room, &self.config.limits, "a room")?;
         }
-        if acceptance.rooms.len() > self.config.limits.rooms as usize {
-            return Err(Error::limit(format!("a socket may be in {} rooms", self.config.limits.rooms)));
+        let most = self.hub.most_rooms();
+        if acceptance.rooms.len() > most {
+            return Err(Error::limit(format!("a socket may be in {most} rooms")));
         }
         if let Some(protocol) = acceptance.protocol {
             let offered = self.handshakes.get(&socket);
@@ -208,7 +210,7 @@ impl Engine {
         check_name(room, &self.config.limits, "a room")?;
         let sockets = self.hub.select(to)?;
         if let Some(&full) = sockets.iter().find(|&&socket| !self.hub.may_join(socket, room)) {
-            let most = self.config.limits.rooms;
+            let most = self.hub.most_rooms();
             return Err(Error::limit(format!("the socket {:#x} is in {most} rooms already", full.get())));
         }
         for &socket in &sockets {
@@ -235,9 +237,7 @@ impl Engine {
 
     pub(crate) fn disconnect(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
         let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         if entry.stage != Stage::Left {
             self.dismiss(socket, Reason::ServerLeft, code, text);
         }
@@ -245,9 +245,7 @@ impl Engine {
     }
 
     pub(crate) fn disconnect_all(&mut self, to: &Selection<'_>, code: u16, text: &str) -> Result<usize> {
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         let sockets = self.hub.select(to)?;
         for &socket in &sockets {
             self.dismiss(socket, Reason::ServerLeft, code, text);
@@ -403,6 +401,19 @@ impl Engine {
     pub(crate) fn set_now(&mut self, now: crate::base::Millis) {
         self.now = now;
     }
+}
+
+fn check_close(code: u16, text: &str) -> Result<()> {
+    if !close::may_send(code) {
+        return Err(Error::invalid(format!("the close code {code} can't be sent")));
+    }
+    if text.len() > CLOSE_REASON_BYTES {
+        return Err(Error::limit(format!(
+            "the text of a close may have {CLOSE_REASON_BYTES} bytes; this one has {}",
+            text.len()
+        )));
+    }
+    Ok(())
 }
 
 fn check_protocols(config: &Namespace) -> Result<()> {

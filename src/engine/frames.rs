@@ -45,10 +45,7 @@ impl Engine {
                     // A probe becomes a session on its way through a read.
                     let client = self.client_of(key).unwrap_or(client);
                     match client {
-                        Client::Plain(socket) => {
-                            self.stats.messages_in += 1;
-                            self.take_message(socket, kind, body);
-                        }
+                        Client::Plain(socket) => self.take_message(socket, kind, body),
                         Client::Session(session) => self.take_session_message(session, kind, body),
                         Client::Probe(session) => self.take_probe(key, session, kind, body),
                     }
@@ -249,10 +246,10 @@ impl Engine {
         let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) else {
             return;
         };
-        let (ended, reader) = (open.ending.is_some(), std::mem::take(&mut open.reader));
-        if ended {
+        if open.ending.is_some() {
             return self.finish(key);
         }
+        let reader = std::mem::take(&mut open.reader);
         self.set_state(key, State::Closing(reader));
         self.timers.set(key, Timer::Close, self.now);
     }

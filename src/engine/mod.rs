@@ -61,8 +61,8 @@ use host_timers::HostTimers;
 use queue::{Carrier, SendQueue};
 use reason::Reason;
 use recovery::Recovery;
-pub(crate) use say::Loudness;
 pub use say::Payload;
+pub(crate) use say::{Loudness, check_size};
 use session::{Session, Unclaimed};
 use socketio::Door;
 use stats::Stats;
@@ -484,12 +484,15 @@ impl Engine {
         if !still_read {
             connection.held = None;
         }
-        let old = mem::replace(&mut connection.state, state);
-        if let State::Http(exchange) = &old {
-            self.leave_http(exchange.parked.as_ref().map(|parked| parked.session), exchange.posting);
-        }
-        if let State::Open(Open { mut reader, .. }) | State::Closing(mut reader) = old {
-            self.end_reader(&mut reader);
+        match mem::replace(&mut connection.state, state) {
+            State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
+            State::Http(exchange) => {
+                if let Some((_, _, payload)) = exchange.body {
+                    self.partial_bytes -= payload.capacity();
+                }
+                self.leave_http(exchange.parked.map(|parked| parked.session), exchange.posting);
+            }
+            State::Waiting(_) | State::Finishing | State::Lingering | State::Dead => {}
         }
         self.wanting.push(key);
     }

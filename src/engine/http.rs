@@ -135,6 +135,7 @@ impl Engine {
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
         let asked = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request);
         let answering = asked.map_or(Answering::UNREADABLE, |(_, answering)| answering);
+        let answering = if self.closed { answering.closing() } else { answering };
         let mut out = Vec::new();
         response::write(&mut out, status, headers, body, answering)?;
         if asked.is_some() {

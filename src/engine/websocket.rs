@@ -114,7 +114,7 @@ impl Engine {
             let joined = self.hub.join(socket, room);
             debug_assert!(joined.is_ok());
         }
-        let open = Open { reader: Reader::default(), socket, pings: 0, ending: None };
+        let open = Open { reader: Reader::default(), socket, turn: 0, pings: 0, spoke: false, ending: None };
         self.set_state(key, State::Open(open));
         self.timers.set(key, Timer::Ping, self.now);
         let nsp = self.namespace_span(namespace);
@@ -161,7 +161,9 @@ impl Engine {
         }
         let socket = open.socket;
         let mut reader = std::mem::take(&mut open.reader);
-        open.pings = 0;
+        if open.turn != self.turns {
+            (open.turn, open.pings, open.spoke) = (self.turns, 0, false);
+        }
         let held_before = reader.held();
         let most = self.config.limits.turn_messages;
         let mut messages = 0;
@@ -188,6 +190,7 @@ impl Engine {
         self.partial_bytes = self.partial_bytes + reader.held() - held_before;
         if let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) {
             open.reader = reader;
+            open.spoke |= messages > 0;
         } else {
             // It was cut off over what it said.
             self.partial_bytes -= reader.held();
@@ -195,7 +198,7 @@ impl Engine {
             return end;
         }
         if let Some(ending) = ending {
-            self.note_ending(key, ending, messages);
+            self.note_ending(key, ending);
         } else if at < end {
             self.hold(key, at, end);
             self.resume_later(key);
@@ -203,16 +206,15 @@ impl Engine {
         end
     }
 
-    /// The client ends it. If messages came right before, the host is heard on
+    /// The client ends it. If messages came in this turn, the host is heard on
     /// them first, and the end comes next turn.
-    fn note_ending(&mut self, key: u32, ending: Ending, messages: u32) {
-        if messages == 0 {
-            self.end_websocket(key, ending);
-        } else if let Some(Connection { state: State::Open(open), .. }) =
-            self.connections.get_mut(key as usize)
-        {
-            open.ending = Some(Box::new(ending));
-            self.resume_later(key);
+    fn note_ending(&mut self, key: u32, ending: Ending) {
+        match self.connections.get_mut(key as usize) {
+            Some(Connection { state: State::Open(open), .. }) if open.spoke => {
+                open.ending = Some(Box::new(ending));
+                self.resume_later(key);
+            }
+            _ => self.end_websocket(key, ending),
         }
     }
 
@@ -263,8 +265,9 @@ impl Engine {
     }
 
     fn take_message(&mut self, socket: SocketId, kind: Kind, body: Body) {
+        // It may have been cut off over the message before.
+        let Some(entry) = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live) else { return };
         self.stats.messages_in += 1;
-        let Some(entry) = self.hub.get(socket) else { return };
         let (namespace, format) = (entry.namespace, entry.route.format);
         if format == session::RAW {
             let nsp = self.namespace_span(namespace);
@@ -338,13 +341,13 @@ impl Engine {
         let queue_key = connection.queue;
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
         if queue.blocked || open.pings >= PINGS_PER_TURN {
-            queue.owed_pong = Some(body.into());
+            queue.owed_pong = Some(Box::new(body.to_vec()));
         } else {
             open.pings += 1;
             let piece = self.chunks.append(&mut self.direct, body.len() + 2, |out| {
                 frame::write(out, Opcode::Pong, body);
             });
-            queue.push(piece, &mut self.chunks);
+            queue.push_pong(piece, &mut self.chunks);
             self.queued_bytes += piece.len();
         }
         super::mark_dirty(&mut self.dirty, queue, queue_key);

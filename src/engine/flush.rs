@@ -103,14 +103,19 @@ impl Engine {
         if let (1.., Some(socket)) = (dropped, entry.socket()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
         }
-        match entry.state {
+        match &entry.state {
             State::Finishing if is_empty => {
                 wire.finish(connection);
                 self.set_state(connection, State::Lingering);
                 self.timers.set(connection, Timer::Linger, self.now);
             }
-            // On to its next request.
-            State::Http(_) if is_empty => self.wanting.push(connection),
+            State::Http(exchange) if is_empty && exchange.asked.is_none() => {
+                // On to its next request.
+                match entry.held {
+                    Some(_) => self.resume_later(connection),
+                    None => self.wanting.push(connection),
+                }
+            }
             _ => {}
         }
     }

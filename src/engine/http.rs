@@ -145,19 +145,15 @@ impl Engine {
         Ok(asked.is_some())
     }
 
-    /// An answer is in the send queue: on to the next request, or to the end.
+    /// An answer is in the send queue: on to the next request once it is out,
+    /// or to the end.
     fn answered(&mut self, key: u32, answering: Answering) {
         if !answering.keep_alive || self.closed {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        let State::Http(exchange) = &mut connection.state else { return };
-        let waited = exchange.asked.take().is_some();
-        if connection.held.is_some() {
-            self.resume_later(key);
-        } else if waited {
-            self.wanting.push(key);
+        if let Some(exchange) = self.exchange(key) {
+            exchange.asked = None;
         }
     }
 

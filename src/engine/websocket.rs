@@ -340,7 +340,7 @@ impl Engine {
         let State::Open(open) = &mut connection.state else { return };
         let queue_key = connection.queue;
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
-        if queue.blocked || open.pings >= PINGS_PER_TURN {
+        if queue.blocked || queue.owed_pong.is_some() || open.pings >= PINGS_PER_TURN {
             queue.owed_pong = Some(Box::new(body.to_vec()));
         } else {
             open.pings += 1;

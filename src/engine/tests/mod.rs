@@ -154,7 +154,8 @@ impl Salon {
 
     /// The status line of the answers that the client has received.
     fn statuses(&mut self, client: usize) -> Vec<u16> {
-        let text = String::from_utf8(self.read(client)).unwrap();
+        let bytes = self.read(client);
+        let text = String::from_utf8_lossy(&bytes);
         text.match_indices("HTTP/1.1 ").map(|(at, _)| text[at + 9..at + 12].parse().unwrap()).collect()
     }
 

@@ -147,8 +147,13 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     frame(true, 8, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
-/// One frame of the server's as a line: `text …`, `pong …`, `close 1000 …`.
-pub(super) fn frames(mut bytes: &[u8]) -> Vec<String> {
+/// The server's frames as lines: `text …`, `pong …`, `close 1000 …`.
+pub(super) fn frames(bytes: &[u8]) -> Vec<String> {
+    split(bytes).into_iter().map(|(first, payload)| line(first, payload)).collect()
+}
+
+/// The server's frames: the first byte of each, and its payload.
+pub(super) fn split(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let mut found = Vec::new();
     while let Some(length) = frame::frame_len(bytes) {
         assert!(length <= bytes.len(), "a frame is cut off: {:?}", String::from_utf8_lossy(bytes));
@@ -159,7 +164,7 @@ pub(super) fn frames(mut bytes: &[u8]) -> Vec<String> {
             127 => 10,
             _ => 2,
         };
-        found.push(line(whole[0], &whole[header..]));
+        found.push((whole[0], &whole[header..]));
         bytes = rest;
     }
     assert!(bytes.is_empty(), "a frame is cut off: {bytes:?}");

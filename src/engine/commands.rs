@@ -18,7 +18,6 @@ use crate::{
     },
     codec::{
         close::{self, code},
-        frame,
         http::{Request, is_token},
     },
     hub::{self, Hub, Namespace, Stage, audience::Selection, namespace::Dialect},
@@ -247,22 +246,12 @@ impl Engine {
         let (queue_key, reader) = (*queue, std::mem::take(&mut open.reader));
         if open.ending.is_some() {
             // The client has said its last word: there is no close to wait for.
-            self.close_frame_last(queue_key, code, text);
+            self.close_frame_last(queue_key, Some(code), text);
             return self.finish(key);
         }
-        self.close_frame_last(queue_key, code, text);
+        self.close_frame_last(queue_key, Some(code), text);
         self.set_state(key, State::Closing(reader));
         self.timers.set(key, Timer::Close, self.now);
-    }
-
-    /// Appends a close frame behind everything else.
-    fn close_frame_last(&mut self, queue_key: u32, code: u16, text: &str) {
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
-        let piece =
-            self.chunks.append(&mut self.direct, 127, |out| frame::write_close(out, Some(code), text));
-        queue.push(piece, &mut self.chunks);
-        self.queued_bytes += piece.len();
-        super::mark_dirty(&mut self.dirty, queue, queue_key);
     }
 
     // Questions.

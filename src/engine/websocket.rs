@@ -391,14 +391,27 @@ impl Engine {
         self.finish(key);
     }
 
-    /// Cuts the send queue at the next frame boundary and puts a close frame there.
+    /// Puts a close frame behind everything else. What the kernel has refused
+    /// is cut before, at the next frame boundary: nobody waits for it any more.
     pub(super) fn close_frame(&mut self, key: u32, code: Option<u16>, text: &str) {
         let Some(connection) = self.connections.get(key as usize) else { return };
-        let Some(queue) = self.queues.get_mut(connection.queue as usize) else { return };
-        let before = queue.bytes();
-        queue.cut(&mut self.chunks);
-        self.queued_bytes -= before - queue.bytes();
-        self.push_control(key, |out| frame::write_close(out, code, text));
+        let queue_key = connection.queue;
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        if queue.blocked {
+            let before = queue.bytes();
+            queue.cut(&mut self.chunks);
+            self.queued_bytes -= before - queue.bytes();
+        }
+        self.close_frame_last(queue_key, code, text);
+    }
+
+    /// Appends a close frame behind everything else.
+    pub(super) fn close_frame_last(&mut self, queue_key: u32, code: Option<u16>, text: &str) {
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let piece = self.chunks.append(&mut self.direct, 127, |out| frame::write_close(out, code, text));
+        queue.push(piece, &mut self.chunks);
+        self.queued_bytes += piece.len();
+        super::mark_dirty(&mut self.dirty, queue, queue_key);
     }
 
     /// Puts a control frame in at the next frame boundary.

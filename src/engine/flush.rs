@@ -12,7 +12,7 @@ use super::{
     turn::Record,
 };
 use crate::{
-    base::Millis,
+    base::{Millis, limits::ANSWERS_AHEAD_BYTES},
     codec::frame::{self, Opcode},
 };
 
@@ -57,7 +57,7 @@ impl Engine {
     fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         queue.dirty = false;
-        let connection = queue.connection;
+        let (connection, before) = (queue.connection, queue.bytes());
         if connection == NOBODY || queue.blocked {
             return;
         }
@@ -91,14 +91,15 @@ impl Engine {
         if queue.blocked {
             queue.settle(&mut self.chunks);
         }
-        self.after_flush(key, connection, wire);
+        self.after_flush(key, connection, before, wire);
     }
 
-    fn after_flush(&mut self, key: u32, connection: u32, wire: &mut impl Wire) {
+    fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
+        let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
         if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
@@ -107,6 +108,12 @@ impl Engine {
             wire.finish(connection);
             self.set_state(connection, State::Lingering);
             self.timers.set(connection, Timer::Linger, self.now);
+        } else if has_read && let State::Http(_) = entry.state {
+            // Its next request had to wait for this.
+            match entry.held {
+                Some(_) => self.resume_later(connection),
+                None => self.wanting.push(connection),
+            }
         }
     }
 
@@ -124,7 +131,8 @@ impl Engine {
                     }
                     _ => 0,
                 };
-                queued + partial
+                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
+                queued + partial + held
             };
             let keys = self.connections.iter().map(|(key, _)| key as u32);
             let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };

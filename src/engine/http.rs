@@ -10,7 +10,7 @@ use super::{
     turn::{Record, Turn},
 };
 use crate::{
-    base::{error::Result, id::RequestId},
+    base::{error::Result, id::RequestId, limits::ANSWERS_AHEAD_BYTES},
     codec::{
         body::BodyReader,
         http::{Fault, Head, Request},
@@ -20,8 +20,12 @@ use crate::{
 
 impl Engine {
     /// Looks at bytes of HTTP from `at` on; answers how far it has come.
-    /// Nothing is looked at while the host owes an answer.
+    /// Nothing is looked at while the host owes an answer, or the client reads
+    /// none of those it has been given.
     pub(super) fn take_http(&mut self, key: u32, at: usize, end: usize) -> usize {
+        if self.queue_of(key).is_some_and(|queue| queue.bytes() > ANSWERS_AHEAD_BYTES) {
+            return at;
+        }
         let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
         else {
             return at;

@@ -28,6 +28,17 @@ pub(crate) enum Timer {
     Linger,
 }
 
+impl Timer {
+    /// Whether the peer's silence is timed: then bytes of its that nobody has
+    /// looked at yet may be what is waited for.
+    fn is_of_silence(self) -> bool {
+        match self {
+            Self::Head | Self::Body | Self::Idle | Self::Ping | Self::Pong => true,
+            Self::Respond | Self::Guard | Self::Close | Self::Linger => false,
+        }
+    }
+}
+
 const KINDS: [Timer; 9] = [
     Timer::Head,
     Timer::Body,
@@ -119,8 +130,9 @@ impl Timers {
         firsts.map(|list| self.links[list.first as usize].deadline).min()
     }
 
-    /// Takes one wait that is over, leaving aside connections for which
-    /// `unread` says that bytes of theirs have not been looked at yet.
+    /// Takes one wait that is over. Where silence is timed, connections are left
+    /// aside for which `unread` says that bytes of theirs have not been looked
+    /// at yet.
     pub(crate) fn take_expired(&mut self, now: Millis, unread: impl Fn(u32) -> bool) -> Option<(u32, Timer)> {
         for kind in KINDS {
             let mut key = self.lists[kind as usize].first;
@@ -129,7 +141,7 @@ impl Timers {
                 if link.deadline > now {
                     break;
                 }
-                if !unread(key) {
+                if !kind.is_of_silence() || !unread(key) {
                     self.clear(key);
                     return Some((key, kind));
                 }
@@ -192,5 +204,14 @@ mod tests {
         assert_eq!(timers.take_expired(10, |key| key == 0), Some((1, Timer::Head)));
         assert_eq!(timers.take_expired(10, |key| key == 0), None);
         assert_eq!(timers.take_expired(10, |_| false), Some((0, Timer::Head)));
+    }
+
+    #[test]
+    fn unread_bytes_prolong_no_wait_for_the_host_and_no_end() {
+        let mut timers = Timers::new(|_| Some(10));
+        for (key, kind) in (0..).zip([Timer::Respond, Timer::Guard, Timer::Close, Timer::Linger]) {
+            timers.set(key, kind, 0);
+            assert_eq!(timers.take_expired(10, |_| true), Some((key, kind)));
+        }
     }
 }

@@ -84,6 +84,10 @@ impl Listener {
 
     #[cfg(unix)]
     fn bind_unix(path: &str) -> Result<Self> {
+        if path.is_empty() {
+            // The system would take one that nobody is told.
+            return Err(Error::invalid("the address \"unix:\" names no path"));
+        }
         let cant = |error| Error::io(format!("can't listen on the Unix socket {path:?}"), error);
         let bind = || mio::net::UnixListener::bind(path);
         let listener = match bind() {

@@ -3,6 +3,7 @@
 //! somebody leaves.
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, reason = "the process with the low limit tells its address")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! HTTP beside WebSockets, over real sockets: requests for the host, kept
 //! connections, bodies, and answers that arrive whatever the client does.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

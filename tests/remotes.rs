@@ -1,5 +1,6 @@
 //! `Remote`: other threads reach a server, in order, and are told when it can't
 //! take more or is gone.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
@@ -195,7 +196,7 @@ fn a_full_mailbox_is_the_posters_error_until_it_is_emptied() {
     };
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert!((8..=10).contains(&posted), "{posted}");
-    let refused = remote.to("/").emit("e", &format!("[\"{}\"]", "y".repeat(2_000)));
+    let refused = remote.to("/").emit("e", format!("[\"{}\"]", "y".repeat(2_000)));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Limit);
     let mut events = Events::default();
     server.poll(&mut events, Some(LONG)).unwrap();

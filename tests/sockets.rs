@@ -1,9 +1,12 @@
 //! Real clients over real sockets: every kind of address, both dialects, and
 //! what a host may do with who is connected.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
@@ -12,11 +15,15 @@ use std::{
 
 use common::{Client, Host, LONG, Stream, chat};
 use salon::{
-    Accept, Config, Dialect, ErrorKind, Event, Events, Keep, LocalAddress, Namespace, Reason, Server,
+    Accept, Config, Dialect, ErrorKind, Event, Events, Keep, Limits, LocalAddress, Namespace, Reason, Server,
     SocketId,
 };
 use serde_json::{Value, json};
 use tungstenite::Message;
+
+/// A handshake by hand.
+const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 const NOTHING: Vec<Value> = Vec::new();
 
@@ -305,6 +312,77 @@ fn the_raw_dialect_carries_bytes_and_shares_rooms_with_json() {
     assert_eq!(json.hear(), json!({ "event": "say", "data": { "a": [1] } }));
 }
 
+#[test]
+fn a_silent_guard_refuses_at_its_deadline_whatever_the_client_says_meanwhile() {
+    let limits = Limits { connect_timeout_ms: 300, waiting_bytes: 1_000, ..Limits::default() };
+    let mut server = Server::bind("127.0.0.1:0", Config { limits, ..Config::default() }).unwrap();
+    server.open("/", Namespace::default().guarded()).unwrap();
+    let host = Host::start(server, |_, _| ());
+    let mut http = host.http();
+    http.write(UPGRADE);
+    host.until("it waits", |server| server.stats().sessions == 1);
+    // More than is kept: the rest stays in the kernel, unread.
+    for _ in 0..4 {
+        http.write([0x82, 0x80, 0, 0, 0, 0].repeat(10_000));
+    }
+    assert_eq!(http.response(false).status, 503);
+}
+
+#[test]
+fn what_a_client_says_while_the_guard_thinks_is_delivered_after() {
+    let (sender, heard) = mpsc::channel();
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).unwrap();
+    server.open("/", Namespace::default().guarded().dialect(Dialect::Raw)).unwrap();
+    let host = Host::start(server, move |_, event| match event {
+        Event::ConnectRequest { socket, .. } => sender.send((Some(*socket), 0)).unwrap(),
+        Event::Data { data, .. } => sender.send((None, data.as_bytes().len())).unwrap(),
+        _ => {}
+    });
+    let mut http = host.http();
+    let (mut writer, frame) = (http.stream.try_clone().unwrap(), {
+        // 100 KiB, more than is kept.
+        let mut frame = vec![0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 0, 0, 0];
+        frame.resize(14 + 0x19000, 0);
+        frame
+    });
+    let writing = std::thread::spawn(move || {
+        writer.write_all(UPGRADE.as_bytes()).unwrap();
+        (0..10).for_each(|_| writer.write_all(&frame).unwrap());
+    });
+    let (socket, _) = heard.recv_timeout(LONG).unwrap();
+    assert!(heard.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+    host.with(move |server| server.accept(socket.unwrap(), Accept::default()).unwrap());
+    assert_eq!(http.response(true).status, 101);
+    for _ in 0..10 {
+        assert_eq!(heard.recv_timeout(LONG).unwrap(), (None, 0x19000));
+    }
+    writing.join().unwrap();
+}
+
+#[test]
+fn who_reads_nothing_is_cut_off_and_the_others_hear_on() {
+    let (sender, gone) = mpsc::channel();
+    let host = Host::run(Config::default(), move |server, event| {
+        if let Event::Disconnect { reason, .. } = event {
+            sender.send(*reason).unwrap();
+        }
+        chat(server, event);
+    });
+    let (mut slow, mut other) = (host.client("/"), host.client("/"));
+    for client in [&mut slow, &mut other] {
+        client.greeting();
+        client.ask("join", json!({ "room": "r" }));
+    }
+    let text = "x".repeat(200_000);
+    while gone.try_recv().map(|reason| assert_eq!(reason, Reason::SlowReader)).is_err() {
+        let heard = other.ask("say", json!({ "room": "r", "text": text }));
+        assert_eq!(heard.len(), 1);
+    }
+    // Its goodbye fits behind the message that was on its way.
+    assert_eq!(slow.end().map(u16::from), Some(1013));
+    assert_eq!(other.heard_so_far(), NOTHING);
+}
+
 // Audiences.
 
 #[test]
@@ -508,9 +586,7 @@ fn a_message_and_its_senders_end_in_one_turn_do_not_end_the_host() {
         }
     });
     let frames = {
-        let mut frames = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            .to_vec();
+        let mut frames = UPGRADE.as_bytes().to_vec();
         let text = br#"{"event":"say","data":1,"id":1}"#;
         for _ in 0..2 {
             frames.extend_from_slice(&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0]);
@@ -520,7 +596,7 @@ fn a_message_and_its_senders_end_in_one_turn_do_not_end_the_host() {
     };
     for round in 0..50 {
         let stream = TcpStream::connect(host.address).unwrap();
-        std::io::Write::write_all(&mut &stream, &frames).unwrap();
+        (&stream).write_all(&frames).unwrap();
         if round % 2 == 0 {
             socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
         }
@@ -571,7 +647,7 @@ fn a_shutdown_says_goodbye_delivers_what_was_said_and_tells_when_it_is_done() {
 
 #[test]
 fn a_shutdown_cuts_off_who_does_not_answer() {
-    let limits = salon::Limits { close_timeout_ms: 100, ..salon::Limits::default() };
+    let limits = Limits { close_timeout_ms: 100, ..Limits::default() };
     let mut server = Server::bind("127.0.0.1:0", Config { limits, ..Config::default() }).unwrap();
     let address = tcp(&server.addresses()[0]);
     let mut events = Events::default();
@@ -587,6 +663,29 @@ fn a_shutdown_cuts_off_who_does_not_answer() {
         is_stopped = events.iter().any(|event| matches!(event, Event::Stopped));
     }
     assert_eq!(server.stats().connections, 0);
+}
+
+#[test]
+fn a_shutdown_cuts_off_who_goes_on_talking() {
+    let limits = Limits { close_timeout_ms: 100, ..Limits::default() };
+    let (sender, stopped) = mpsc::channel();
+    let mut server = Server::bind("127.0.0.1:0", Config { limits, ..Config::default() }).unwrap();
+    server.open("/", Namespace::default().dialect(Dialect::Raw)).unwrap();
+    let host = Host::start(server, move |_, event| {
+        if let Event::Stopped = event {
+            sender.send(()).unwrap();
+        }
+    });
+    let client = host.client("/");
+    let mut writer = client.socket.get_ref().try_clone().unwrap();
+    let talking = std::thread::spawn(move || {
+        let frames = [0x82, 0x80, 0, 0, 0, 0].repeat(100_000);
+        while writer.write_all(&frames).is_ok() {}
+    });
+    host.until("it talks", |server| server.stats().messages_in > 1_000);
+    host.with(Server::shutdown);
+    stopped.recv_timeout(LONG).unwrap();
+    talking.join().unwrap();
 }
 
 #[test]

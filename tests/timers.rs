@@ -1,4 +1,5 @@
 //! Timers of the host, against the real clock: never early, and only so often.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -133,6 +133,9 @@ pub(crate) const HOST_BYTES: usize = 256 << 20;
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).
 pub(crate) const CLOSE_REASON_BYTES: usize = 123;
+/// Bytes of answers that may wait for a client before its next request is
+/// looked at. Who pipelines requests and reads no answers holds one more than this.
+pub(crate) const ANSWERS_AHEAD_BYTES: usize = 64 << 10;
 /// How long what a peer still sends is read and dropped after our end is
 /// closed, so that a reset does not destroy the last answer (RFC 9112 §9.6).
 pub(crate) const LINGER_MS: u32 = 1_000;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    base::id::{Generation, SocketId},
+    base::{
+        id::{Generation, SocketId},
+        limits::ANSWERS_AHEAD_BYTES,
+    },
     codec::{
         body::BodyReader,
         close::Failure,
@@ -125,13 +128,14 @@ impl Connection {
         }
     }
 
-    /// Whether bytes from the peer are of use now.
-    pub(crate) fn wants_bytes(&self, waiting_bytes: u32) -> bool {
+    /// Whether bytes from the peer are of use now, while `owed` bytes wait to be
+    /// sent to it.
+    pub(crate) fn wants_bytes(&self, waiting_bytes: u32, owed: usize) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.len());
         match &self.state {
             // While a poll waits the end of its connection must be seen.
             State::Http(exchange) if exchange.parked.is_some() => held < waiting_bytes as usize,
-            State::Http(exchange) => exchange.asked.is_none() && held == 0,
+            State::Http(exchange) => exchange.asked.is_none() && held == 0 && owed <= ANSWERS_AHEAD_BYTES,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,
             State::Closing(_) => held == 0,

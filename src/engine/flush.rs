@@ -12,7 +12,7 @@ use super::{
     turn::Record,
 };
 use crate::{
-    base::Millis,
+    base::{Millis, limits::ANSWERS_AHEAD_BYTES},
     codec::frame::{self, Opcode},
 };
 
@@ -62,6 +62,7 @@ impl Engine {
             Carrier::Connection(connection) => connection,
             Carrier::Polls(session) => return self.answer_poll(session),
         };
+        let before = queue.bytes();
         if queue.blocked {
             return;
         }
@@ -95,14 +96,15 @@ impl Engine {
         if queue.blocked {
             queue.settle(&mut self.chunks);
         }
-        self.after_flush(key, connection, wire);
+        self.after_flush(key, connection, before, wire);
     }
 
-    fn after_flush(&mut self, key: u32, connection: u32, wire: &mut impl Wire) {
+    fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
+        let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
         if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
@@ -113,13 +115,8 @@ impl Engine {
                 self.set_state(connection, State::Lingering);
                 self.timers.set(connection, Timer::Linger, self.now);
             }
-            State::Http(exchange) if is_empty && exchange.asked.is_none() && exchange.parked.is_none() => {
-                // On to its next request.
-                match entry.held {
-                    Some(_) => self.resume_later(connection),
-                    None => self.wanting.push(connection),
-                }
-            }
+            // Its next request had to wait for this.
+            State::Http(_) if has_read => self.look_again(connection),
             _ => {}
         }
     }
@@ -138,7 +135,8 @@ impl Engine {
                     }
                     _ => 0,
                 };
-                queued + partial
+                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
+                queued + partial + held
             };
             let keys = self.connections.iter().map(|(key, _)| key as u32);
             let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };

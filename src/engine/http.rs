@@ -11,7 +11,7 @@ use super::{
     turn::{Record, Turn},
 };
 use crate::{
-    base::{error::Result, id::RequestId},
+    base::{error::Result, id::RequestId, limits::ANSWERS_AHEAD_BYTES},
     codec::{
         body::BodyReader,
         http::{Fault, Head, Request},
@@ -21,8 +21,12 @@ use crate::{
 
 impl Engine {
     /// Looks at bytes of HTTP from `at` on; answers how far it has come.
-    /// Nothing is looked at while the host owes an answer.
+    /// Nothing is looked at while the host owes an answer, or the client reads
+    /// none of those it has been given.
     pub(super) fn take_http(&mut self, key: u32, at: usize, end: usize) -> usize {
+        if self.queue_of(key).is_some_and(|queue| queue.bytes() > ANSWERS_AHEAD_BYTES) {
+            return at;
+        }
         let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
         else {
             return at;
@@ -164,15 +168,23 @@ impl Engine {
         Ok(asked.is_some())
     }
 
-    /// An answer is in the send queue: on to the next request once it is out,
-    /// or to the end.
+    /// An answer is in the send queue: on to the next request, or to the end.
     pub(super) fn answered(&mut self, key: u32, answering: Answering) {
         if !answering.keep_alive || self.closed {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);
-        if let Some(exchange) = self.exchange(key) {
-            exchange.asked = None;
+        if self.exchange(key).is_some_and(|exchange| exchange.asked.take().is_some()) {
+            self.look_again(key);
+        }
+    }
+
+    /// What a connection has sent behind a request that had to wait.
+    pub(super) fn look_again(&mut self, key: u32) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        match connection.held {
+            Some(_) => self.resume_later(key),
+            None => self.wanting.push(key),
         }
     }
 

@@ -118,7 +118,8 @@ pub(crate) struct Engine {
     /// Sockets whose handshake goes with the next turn.
     announced: Vec<SocketId>,
     requests: Generation,
-    /// Memory of messages that have arrived in part.
+    /// Memory of messages that have arrived in part, and of bytes that wait to
+    /// be looked at.
     partial_bytes: usize,
     queued_bytes: usize,
     stats: Stats,
@@ -235,11 +236,7 @@ impl Engine {
     /// Whether bytes of this connection are of use now. When that changes, it
     /// comes out of [`take_wanting`](Self::take_wanting).
     pub(crate) fn wants_bytes(&self, key: u32) -> bool {
-        let Some(connection) = self.connections.get(key as usize) else { return false };
-        // Who asks and asks and does not read the answers is not read either.
-        let is_answered = |queue: &SendQueue| queue.is_empty() || !matches!(connection.state, State::Http(_));
-        connection.wants_bytes(self.config.limits.waiting_bytes)
-            && self.queues.get(connection.queue as usize).is_some_and(is_answered)
+        wants_bytes(&self.connections, &self.queues, self.config.limits.waiting_bytes, key)
     }
 
     /// A connection that may want bytes again.
@@ -266,6 +263,7 @@ impl Engine {
             }
             let held = connection.held.take();
             if let Some(held) = held {
+                self.partial_bytes -= held.capacity();
                 let range = self.turn.stage(&held);
                 self.take_bytes(key, range.start, range.end);
             }
@@ -277,10 +275,12 @@ impl Engine {
     /// The peer has closed its end.
     pub(crate) fn end(&mut self, key: u32, now: Millis) {
         self.now = now;
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
+        let Some(connection) = self.connections.get(key as usize) else { return };
         match &connection.state {
-            // Who half-closes behind a request still gets the answer.
+            // Who half-closes behind a request still gets the answer, and all
+            // of it.
             State::Http(exchange) if exchange.asked.is_some() => {}
+            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => self.finish(key),
             // What it sent before is looked at first; the end is seen again then.
             State::Open(open) if open.ending.is_some() => {
                 self.resume_one(key);
@@ -352,10 +352,15 @@ impl Engine {
     }
 
     /// Does what is due by `now`. Connections for which `unread` says that
-    /// bytes of theirs have not been looked at are not taken for silent.
+    /// bytes of theirs have not been looked at, and will be, are not taken for
+    /// silent.
     pub(crate) fn handle_timeout(&mut self, now: Millis, unread: impl Fn(u32) -> bool) {
         self.now = now;
-        while let Some((key, timer)) = self.timers.take_expired(now, &unread) {
+        let waiting_bytes = self.config.limits.waiting_bytes;
+        loop {
+            let Self { timers, connections, queues, .. } = self;
+            let will_be_read = |key| unread(key) && wants_bytes(connections, queues, waiting_bytes, key);
+            let Some((key, timer)) = timers.take_expired(now, will_be_read) else { break };
             self.expire(key, timer);
         }
         self.expire_sessions(&unread);
@@ -434,7 +439,10 @@ impl Engine {
     fn hold(&mut self, key: u32, at: usize, end: usize) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         let bytes = self.turn.bytes(at..end);
-        connection.held.get_or_insert_default().extend_from_slice(bytes);
+        let held = connection.held.get_or_insert_default();
+        let before = held.capacity();
+        held.extend_from_slice(bytes);
+        self.partial_bytes += held.capacity() - before;
     }
 
     /// Lists a connection to be looked at next turn.
@@ -495,8 +503,10 @@ impl Engine {
     /// Moves a connection on; what its old state held is given back.
     fn set_state(&mut self, key: u32, state: State) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        if let State::Finishing | State::Lingering | State::Dead = state {
-            connection.held = None;
+        if let State::Finishing | State::Lingering | State::Dead = state
+            && let Some(held) = connection.held.take()
+        {
+            self.partial_bytes -= held.capacity();
         }
         match mem::replace(&mut connection.state, state) {
             State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
@@ -512,6 +522,10 @@ impl Engine {
     fn end_reader(&mut self, reader: &mut Reader) {
         self.partial_bytes -= reader.held();
         reader.end(&mut self.pool);
+    }
+
+    fn queue_of(&self, key: u32) -> Option<&SendQueue> {
+        self.queues.get(self.connections.get(key as usize)?.queue as usize)
     }
 
     fn mark_connection_dirty(&mut self, key: u32) {
@@ -573,6 +587,18 @@ fn wait_of(timer: Timer, limits: &Limits) -> Option<u32> {
         Timer::Fetch => limits.drop_timeout_ms,
     };
     (wait_ms != UNLIMITED).then_some(wait_ms)
+}
+
+/// Whether bytes of a connection are of use now.
+fn wants_bytes(
+    connections: &Slab<Connection>,
+    queues: &Slab<SendQueue>,
+    waiting_bytes: u32,
+    key: u32,
+) -> bool {
+    let Some(connection) = connections.get(key as usize) else { return false };
+    let owed = queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
+    connection.wants_bytes(waiting_bytes, owed)
 }
 
 /// Lists a queue for the next flush, once.

@@ -62,6 +62,7 @@ impl Timer {
             Self::Head
                 | Self::Body
                 | Self::Idle
+                | Self::Ping
                 | Self::Pong
                 | Self::Upgrade
                 | Self::Enter
@@ -222,5 +223,14 @@ mod tests {
         assert_eq!(timers.take_expired(10, |key| key == 0), Some((1, Timer::Head)));
         assert_eq!(timers.take_expired(10, |key| key == 0), None);
         assert_eq!(timers.take_expired(10, |_| false), Some((0, Timer::Head)));
+    }
+
+    #[test]
+    fn unread_bytes_prolong_no_wait_for_the_host_and_no_end() {
+        let mut timers = Timers::new(|_| Some(10));
+        for (key, kind) in (0..).zip([Timer::Respond, Timer::Guard, Timer::Close, Timer::Linger]) {
+            timers.set(key, kind, 0);
+            assert_eq!(timers.take_expired(10, |_| true), Some((key, kind)));
+        }
     }
 }

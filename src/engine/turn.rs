@@ -229,7 +229,8 @@ impl Turn {
 
     /// Whether the events hold as much as a turn may.
     pub(crate) fn is_full(&self) -> bool {
-        self.filled + self.owned_bytes + self.texts.len() >= EVENT_BYTES
+        let records = self.records.len() * size_of::<Record>();
+        self.filled + self.owned_bytes + self.texts.len() + records >= EVENT_BYTES
     }
 
     /// The span of a part of the arena.

@@ -84,15 +84,14 @@ impl Listener {
 
     #[cfg(unix)]
     fn bind_unix(path: &str) -> Result<Self> {
+        if path.is_empty() {
+            // The system would take one that nobody is told.
+            return Err(Error::invalid("the address \"unix:\" names no path"));
+        }
         let cant = |error| Error::io(format!("can't listen on the Unix socket {path:?}"), error);
         let bind = || mio::net::UnixListener::bind(path);
         let listener = match bind() {
-            // Left behind by a server that is gone: nobody answers there.
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrInUse
-                    && std::os::unix::net::UnixStream::connect(path)
-                        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
                 std::fs::remove_file(path).and_then(|()| bind())
             }
             bound => bound,
@@ -146,6 +145,18 @@ impl Listener {
             Door::Unix(listener) => listener.accept().map(|(stream, _)| (Transport::unix(stream), None)),
         }
     }
+}
+
+/// Whether a file is the socket of a server that is gone: nobody answers there.
+/// Neither does an ordinary file, which must stay.
+#[cfg(unix)]
+fn is_left_behind(path: &str) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    // Not blocking: a server that lives and is behind would make us wait.
+    is_socket
+        && mio::net::UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<mio::net::TcpListener> {

@@ -180,7 +180,7 @@ fn judge(bytes: &[u8], member: &Member) {
     // Pongs come in the order of the pings, some left out, but not the last.
     let mut pings = member.pings.iter();
     assert!(of(0x8a).all(|pong| pings.any(|ping| ping == pong)), "pongs out of order");
-    assert_eq!(of(0x8a).last(), member.pings.last());
+    assert_eq!(of(0x8a).next_back(), member.pings.last());
     assert_eq!(of(0x81).count() + of(0x8a).count(), frames.len());
 }
 

@@ -17,11 +17,11 @@ fn appetites(salon: &mut Salon) -> Vec<usize> {
 fn received(salon: &mut Salon, clients: &[usize]) -> Vec<String> {
     clients.iter().for_each(|client| salon.room(*client, usize::MAX));
     salon.quiet();
-    let mut said = |client: &usize| {
+    let said = |client: &usize| {
         let frames = salon.frames(*client);
         frames.iter().map(|frame| frame.strip_prefix("text ").unwrap()).collect::<Vec<_>>().join(" ")
     };
-    clients.iter().map(|client| said(client)).collect()
+    clients.iter().map(said).collect()
 }
 
 #[test]

@@ -165,7 +165,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases() / 20,
+        cases: cases() / 50,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -282,3 +282,13 @@ impl SendQueue {
 fn frame_len(bytes: &[u8]) -> u32 {
     frame::frame_len(bytes).map_or(bytes.len(), |length| length.min(bytes.len())) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_send_touches_is_one_cache_line() {
+        assert!(size_of::<SendQueue>() <= 64, "{}", size_of::<SendQueue>());
+    }
+}

@@ -339,3 +339,8 @@ fn a_small_rest_of_a_large_frame_stays_where_all_share_it() {
     bench.check();
     assert_eq!(bench.chunks.bytes(), before, "copied, frame and all");
 }
+
+#[test]
+fn what_a_send_touches_is_one_cache_line() {
+    assert!(size_of::<SendQueue>() <= 64, "{}", size_of::<SendQueue>());
+}

@@ -108,6 +108,19 @@ fn servers_own_ping_goes_in_at_a_boundary_too() {
 }
 
 #[test]
+fn servers_own_ping_among_pongs_leaves_them_whole_and_in_order() {
+    let (mut salon, client) = with_room(4);
+    salon.write(client, pings(0..4));
+    salon.quiet();
+    salon.after(25_000);
+    salon.write(client, pings(4..7));
+    salon.quiet();
+    // The second pong is cut; the ping goes in behind it.
+    let expected = ["pong 0", "pong 1", "ping", "pong 2", "pong 3", "pong 6"];
+    assert_eq!(rest(&mut salon, client), expected);
+}
+
+#[test]
 fn small_rest_that_is_copied_out_of_its_chunk_keeps_frames_and_pongs_in_order() {
     // 20 frames of 1,002 bytes share a chunk; only a small rest stays behind.
     for cut in [0, 1, 2, 500, 1_001, 1_002, 1_003, 1_500] {

@@ -235,3 +235,26 @@ fn events_of_rooms_and_members_come_when_they_are_asked_for() {
     let gone = r#"gone #0 /: transport close, 1006 "transport close" ["bar"]"#;
     assert_eq!(salon.quiet(), [gone, "#0 left bar", "deleted / bar"]);
 }
+
+#[test]
+fn client_that_breaks_off_while_it_is_not_read_is_gone_at_once() {
+    let (mut salon, client) = waiting("");
+    salon.write(client, vec![b'x'; 70_000]);
+    salon.write(client, vec![b'x'; 70_000]);
+    salon.quiet();
+    salon.end(client, End::Reset);
+    assert_eq!(salon.turn(), [r#"gone #0 /: transport close, 1006 "transport close" []"#]);
+    assert!(salon.is_dropped(client));
+}
+
+#[test]
+fn client_that_is_let_in_and_sent_away_in_one_breath_sees_both() {
+    let (mut salon, client) = waiting("");
+    salon.accept(0, &Accept::default().room("den").dialect(Dialect::Raw)).unwrap();
+    salon.send(&rooms(&["den"]), "hello");
+    salon.disconnect(0, 4000, "goodbye").unwrap();
+    assert_eq!(salon.quiet(), ["connect #0 /", r#"gone #0 /: server left, 4000 "goodbye" ["den"]"#]);
+    let bytes = salon.read(client);
+    let frames = wire::frames(bytes.strip_prefix(ACCEPTED.as_bytes()).unwrap());
+    assert_eq!(frames, ["text hello", "close 4000 goodbye"]);
+}

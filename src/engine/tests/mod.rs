@@ -49,6 +49,11 @@ struct Salon {
     busy: bool,
 }
 
+/// Cases of a property, unless the variable SALON_CASES says another number.
+fn cases() -> u32 {
+    std::env::var("SALON_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000)
+}
+
 /// A config with limits that differ from the default ones.
 fn config(change: impl FnOnce(&mut Limits)) -> Config {
     let mut config = Config::default();

@@ -185,7 +185,7 @@ fn judge(bytes: &[u8], member: &Member) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases() / 25, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_socket_sees_exactly_what_was_said_while_it_was_a_member(

@@ -10,13 +10,6 @@ use proptest::prelude::*;
 
 use super::{wire::*, *};
 
-/// Cases, unless the variable SALON_CASES says another number.
-const CASES: u32 = 10_000;
-
-fn cases() -> u32 {
-    std::env::var("SALON_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
-}
-
 /// A piece of a stream as a client that behaves, more or less, would send it.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     const TEXTS: &[&str] = &[
@@ -165,7 +158,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases() / 20,
+        cases: cases() / 50,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -15,6 +15,7 @@ use crate::{
     base::{
         error::{Error, Result},
         id::{SocketId, TimerId},
+        limits::CLOSE_REASON_BYTES,
     },
     codec::{
         close::{self, code},
@@ -107,8 +108,9 @@ impl Engine {
         for room in &acceptance.rooms {
             check_name(room, &self.config.limits, "a room")?;
         }
-        if acceptance.rooms.len() > self.config.limits.rooms as usize {
-            return Err(Error::limit(format!("a socket may be in {} rooms", self.config.limits.rooms)));
+        let most = self.hub.most_rooms();
+        if acceptance.rooms.len() > most {
+            return Err(Error::limit(format!("a socket may be in {most} rooms")));
         }
         if let Some(protocol) = acceptance.protocol {
             let offered = self.handshakes.get(&socket);
@@ -169,7 +171,7 @@ impl Engine {
         check_name(room, &self.config.limits, "a room")?;
         let sockets = self.hub.select(to)?;
         if let Some(&full) = sockets.iter().find(|&&socket| !self.hub.may_join(socket, room)) {
-            let most = self.config.limits.rooms;
+            let most = self.hub.most_rooms();
             return Err(Error::limit(format!("the socket {:#x} is in {most} rooms already", full.get())));
         }
         for &socket in &sockets {
@@ -196,9 +198,7 @@ impl Engine {
 
     pub(crate) fn disconnect(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
         let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         if entry.stage != Stage::Left {
             self.dismiss(socket, Reason::ServerLeft, code, text);
         }
@@ -206,9 +206,7 @@ impl Engine {
     }
 
     pub(crate) fn disconnect_all(&mut self, to: &Selection<'_>, code: u16, text: &str) -> Result<usize> {
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         let sockets = self.hub.select(to)?;
         for &socket in &sockets {
             self.dismiss(socket, Reason::ServerLeft, code, text);
@@ -244,12 +242,13 @@ impl Engine {
         else {
             return;
         };
-        let (queue_key, reader) = (*queue, std::mem::take(&mut open.reader));
+        let queue_key = *queue;
         if open.ending.is_some() {
             // The client has said its last word: there is no close to wait for.
             self.close_frame_last(queue_key, code, text);
             return self.finish(key);
         }
+        let reader = std::mem::take(&mut open.reader);
         self.close_frame_last(queue_key, code, text);
         self.set_state(key, State::Closing(reader));
         self.timers.set(key, Timer::Close, self.now);
@@ -338,6 +337,19 @@ impl Engine {
     pub(crate) fn set_now(&mut self, now: crate::base::Millis) {
         self.now = now;
     }
+}
+
+fn check_close(code: u16, text: &str) -> Result<()> {
+    if !close::may_send(code) {
+        return Err(Error::invalid(format!("the close code {code} can't be sent")));
+    }
+    if text.len() > CLOSE_REASON_BYTES {
+        return Err(Error::limit(format!(
+            "the text of a close may have {CLOSE_REASON_BYTES} bytes; this one has {}",
+            text.len()
+        )));
+    }
+    Ok(())
 }
 
 fn check_protocols(config: &Namespace) -> Result<()> {

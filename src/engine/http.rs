@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     connection::{Connection, Exchange, State},
+    say::check_size,
     timers::Timer,
     turn::{Record, Turn},
 };
@@ -131,6 +132,7 @@ impl Engine {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<bool> {
+        check_size(body.len())?;
         let key = request.index();
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
         let asked = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request);

@@ -54,7 +54,7 @@ pub(crate) use flush::Wire;
 use host_timers::HostTimers;
 use queue::SendQueue;
 use reason::Reason;
-pub(crate) use say::Loudness;
+pub(crate) use say::{Loudness, check_size};
 pub use say::Payload;
 use stats::Stats;
 use timers::{Timer, Timers};
@@ -452,9 +452,14 @@ impl Engine {
         if !still_read {
             connection.held = None;
         }
-        let old = mem::replace(&mut connection.state, state);
-        if let State::Open(Open { mut reader, .. }) | State::Closing(mut reader) = old {
-            self.end_reader(&mut reader);
+        match mem::replace(&mut connection.state, state) {
+            State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
+            State::Http(exchange) => {
+                if let Some((_, _, payload)) = exchange.body {
+                    self.partial_bytes -= payload.capacity();
+                }
+            }
+            State::Waiting(_) | State::Finishing | State::Lingering | State::Dead => {}
         }
         self.wanting.push(key);
     }

@@ -210,7 +210,8 @@ impl SendQueue {
     /// that it alone might keep alive, into one of its own.
     pub(crate) fn settle(&mut self, chunks: &mut Chunks) {
         let pieces = 1 + self.more.as_ref().map_or(0, |more| more.len());
-        let small = self.bytes > 0 && self.bytes <= SMALL_REST && pieces <= MOST_PIECES;
+        // What was sent of the frame counts too, since it is copied with the rest.
+        let small = self.bytes > 0 && self.sent as usize + self.bytes <= SMALL_REST && pieces <= MOST_PIECES;
         if !small || self.prelude > 0 || chunks.len(self.first.chunk) <= 2 * SMALL_REST {
             return;
         }

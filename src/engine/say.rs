@@ -14,7 +14,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::SocketId,
         json::{self, Elements},
-        limits::Limits,
+        limits::{HOST_BYTES, Limits},
     },
     codec::{
         close::code,
@@ -83,6 +83,7 @@ impl<'a> Payload<'a> {
                 limits.attachments
             )));
         }
+        check_size(self.args.len() + self.attachments.iter().map(|bytes| bytes.len()).sum::<usize>())?;
         json::array(&self.args, limits.json_depth)
             .map_err(|fault| Error::invalid(format!("the arguments must be a JSON array: {fault}")))
     }
@@ -140,6 +141,7 @@ impl Engine {
 
     /// Sends bytes to an audience.
     pub(crate) fn send(&mut self, to: &Selection<'_>, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        check_size(data.as_bytes().len())?;
         self.broadcast(to, &Outgoing::Data(data), loudness)
     }
 
@@ -159,6 +161,7 @@ impl Engine {
 
     /// Sends bytes to one socket.
     pub(crate) fn send_one(&mut self, socket: SocketId, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        check_size(data.as_bytes().len())?;
         self.say_to(socket, &Outgoing::Data(data), loudness)
     }
 
@@ -275,6 +278,14 @@ impl Engine {
         self.close_frame(connection, Some(code::TRY_AGAIN_LATER), reason.as_str());
         self.finish(connection);
     }
+}
+
+/// Checks the size of one message, body or post of the host's.
+pub(crate) fn check_size(bytes: usize) -> Result<()> {
+    if bytes > HOST_BYTES {
+        return Err(Error::limit(format!("{bytes} bytes at once: no more than {HOST_BYTES} can be taken")));
+    }
+    Ok(())
 }
 
 /// Checks the name of an event, a room or a namespace.

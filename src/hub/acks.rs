@@ -57,7 +57,7 @@ pub(crate) struct TimedOut {
 /// All open questions.
 pub(crate) struct Acks {
     /// Number of the host's last question; also its id on the wire.
-    last: u64,
+    pub(super) last: u64,
     asked: SeededMap<AckId, Question>,
     deadlines: BTreeSet<(Millis, AckId)>,
     owed: Slab<Owed>,

@@ -231,3 +231,7 @@ impl SendQueue {
 fn frame_len(bytes: &[u8]) -> u32 {
     frame::frame_len(bytes).map_or(bytes.len(), |length| length.min(bytes.len())) as u32
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

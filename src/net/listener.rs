@@ -84,12 +84,25 @@ impl Listener {
 
     #[cfg(unix)]
     fn bind_unix(path: &str) -> Result<Self> {
-        let cant = |error| Error::io(format!("can't listen on the Unix socket {path:?}"), error);
+        use std::os::unix::fs::FileTypeExt;
+        // Linux would make up a name that nobody knows.
+        if path.is_empty() {
+            return Err(Error::invalid("the address of a Unix socket names a path: unix:/path"));
+        }
+        let cant = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                Error::invalid(format!("the path {path:?} can't be the address of a Unix socket: {error}"))
+            }
+            _ => Error::io(format!("can't listen on the Unix socket {path:?}"), error),
+        };
+        // A connection to any other file is refused as well.
+        let is_socket = || std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
         let bind = || mio::net::UnixListener::bind(path);
         let listener = match bind() {
             // Left behind by a server that is gone: nobody answers there.
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse
+                    && is_socket()
                     && std::os::unix::net::UnixStream::connect(path)
                         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) =>
             {

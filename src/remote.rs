@@ -117,7 +117,7 @@ impl Remote {
     /// See [`Remote`].
     pub fn reject(&self, socket: SocketId, status: u16, message: &str) -> Result<()> {
         let message = message.to_owned();
-        self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message)))
+        self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message, None)))
     }
 
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {

@@ -53,8 +53,19 @@ pub(crate) struct Exchange {
     pub(crate) head: HeadReader,
     /// A request whose body is on its way.
     pub(crate) body: Option<(Arc<Request>, BodyReader, Vec<u8>)>,
+    /// That body is a post of this session.
+    pub(crate) posting: Option<u32>,
+    /// A poll that waits.
+    pub(crate) parked: Option<Parked>,
     /// A request that the host has and has not answered.
     pub(crate) asked: Option<(Generation, Answering)>,
+}
+
+/// A poll that waits until its session has something to say.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) session: u32,
+    pub(crate) request: Arc<Request>,
 }
 
 /// A WebSocket handshake that waits for its guard.
@@ -70,11 +81,28 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) reader: Reader,
-    pub(crate) socket: SocketId,
+    pub(crate) client: Client,
     /// Pings that were answered this turn.
     pub(crate) pings: u8,
     /// How it will end, once the host has had its say on what came before.
     pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// Who is behind a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// One socket, in the JSON or the raw dialect.
+    Plain(SocketId),
+    /// An Engine.IO session.
+    Session(u32),
+    /// An Engine.IO session on polling that may move here.
+    Probe(u32),
+}
+
+impl Open {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { reader: Reader::default(), client, pings: 0, ending: None }
+    }
 }
 
 /// How the client ended a WebSocket.
@@ -85,11 +113,11 @@ pub(crate) enum Ending {
 }
 
 impl Connection {
-    /// The socket behind it, if there is one.
-    pub(crate) fn socket(&self) -> Option<SocketId> {
+    /// Who is behind it, if it is a WebSocket or wants to be one.
+    pub(crate) fn client(&self) -> Option<Client> {
         match &self.state {
-            State::Waiting(waiting) => Some(waiting.socket),
-            State::Open(open) => Some(open.socket),
+            State::Waiting(waiting) => Some(Client::Plain(waiting.socket)),
+            State::Open(open) => Some(open.client),
             _ => None,
         }
     }
@@ -98,6 +126,8 @@ impl Connection {
     pub(crate) fn wants_bytes(&self, waiting_bytes: u32) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.len());
         match &self.state {
+            // While a poll waits the end of its connection must be seen.
+            State::Http(exchange) if exchange.parked.is_some() => held < waiting_bytes as usize,
             State::Http(exchange) => exchange.asked.is_none() && held == 0,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,

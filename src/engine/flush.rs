@@ -5,8 +5,8 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::State,
-    queue::{MOST_PIECES, NOBODY},
+    connection::{Client, State},
+    queue::{Carrier, MOST_PIECES},
     reason::Reason,
     timers::Timer,
     turn::Record,
@@ -42,14 +42,15 @@ impl Engine {
     pub(crate) fn flush(&mut self, wire: &mut impl Wire, now: Millis) {
         self.now = now;
         self.pressed = false;
-        let mut listed = std::mem::take(&mut self.dirty);
-        for &key in &listed {
-            self.flush_queue(key, wire);
+        // The answer to a poll, or a goodbye, makes another queue dirty; each
+        // comes up once, so there is an end to it.
+        while !self.dirty.is_empty() {
+            let mut listed = std::mem::take(&mut self.dirty);
+            listed.drain(..).for_each(|key| self.flush_queue(key, wire));
+            if self.dirty.is_empty() {
+                self.dirty = listed;
+            }
         }
-        listed.clear();
-        // What came up meanwhile (goodbyes, drains) is few and goes next turn.
-        listed.append(&mut self.dirty);
-        self.dirty = listed;
         self.chunks.end_turn();
         self.keep_memory_bound();
     }
@@ -57,8 +58,11 @@ impl Engine {
     fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         queue.dirty = false;
-        let connection = queue.connection;
-        if connection == NOBODY || queue.blocked {
+        let connection = match queue.carrier {
+            Carrier::Connection(connection) => connection,
+            Carrier::Polls(session) => return self.answer_poll(session),
+        };
+        if queue.blocked {
             return;
         }
         if let Some(body) = queue.owed_pong.take() {
@@ -100,7 +104,7 @@ impl Engine {
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
         let Some(entry) = self.connections.get(connection as usize) else { return };
-        if let (1.., Some(socket)) = (dropped, entry.socket()) {
+        if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
         }
         if is_empty && let State::Finishing = entry.state {
@@ -136,8 +140,8 @@ impl Engine {
     fn give_up(&mut self, key: u32) {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let queue = connection.queue;
-        if let Some(socket) = connection.socket() {
-            self.cut_off(socket, key, Reason::OutOfMemory);
+        if let Some(Client::Plain(socket)) = connection.client() {
+            self.cut_off(socket, Reason::OutOfMemory);
         }
         // What is left of its queue is part of one frame, which may be large.
         self.kill(key, Reason::OutOfMemory);

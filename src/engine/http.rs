@@ -27,7 +27,7 @@ impl Engine {
         else {
             return at;
         };
-        if exchange.asked.is_some() {
+        if exchange.asked.is_some() || exchange.parked.is_some() {
             return at;
         }
         if exchange.body.is_some() {
@@ -59,6 +59,9 @@ impl Engine {
         if request.is_upgrade() {
             return self.upgrade(key, request);
         }
+        if self.is_engineio(&request) {
+            return self.take_engineio(key, request, more_is_there);
+        }
         self.stats.requests += 1;
         let answering = Answering::to(&request);
         let body = match BodyReader::new(request.body(), self.config.limits.message_bytes) {
@@ -68,13 +71,24 @@ impl Engine {
         if body.is_done() {
             return self.answer(key, Arc::new(request), Vec::new());
         }
+        self.begin_body(key, Arc::new(request), body, more_is_there);
+    }
+
+    /// The body of a request is on its way.
+    pub(super) fn begin_body(
+        &mut self,
+        key: u32,
+        request: Arc<Request>,
+        body: BodyReader,
+        more_is_there: bool,
+    ) {
         // RFC 9110 §10.1.1: who has sent some of the body does not wait for it.
         if request.expect_continue() && !more_is_there {
             self.say_http(key, |out| out.extend_from_slice(response::CONTINUE));
         }
         self.timers.set(key, Timer::Body, self.now);
         if let Some(exchange) = self.exchange(key) {
-            exchange.body = Some((Arc::new(request), body, Vec::new()));
+            exchange.body = Some((request, body, Vec::new()));
         }
     }
 
@@ -107,6 +121,9 @@ impl Engine {
 
     /// A whole request is there: the host answers it, or nobody does.
     fn answer(&mut self, key: u32, request: Arc<Request>, payload: Vec<u8>) {
+        if self.is_engineio(&request) {
+            return self.take_post(key, &request, payload);
+        }
         let answering = Answering::to(&request);
         if !self.config.http || self.closed {
             let status = if self.closed { 503 } else { 404 };
@@ -147,18 +164,24 @@ impl Engine {
     }
 
     /// An answer is in the send queue: on to the next request, or to the end.
-    fn answered(&mut self, key: u32, answering: Answering) {
+    pub(super) fn answered(&mut self, key: u32, answering: Answering) {
         if !answering.keep_alive || self.closed {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         let State::Http(exchange) = &mut connection.state else { return };
-        let waited = exchange.asked.take().is_some();
-        if connection.held.is_some() {
-            self.resume_later(key);
-        } else if waited {
-            self.wanting.push(key);
+        if exchange.asked.take().is_some() {
+            self.look_again(key);
+        }
+    }
+
+    /// What a connection has sent behind a request that had to wait.
+    pub(super) fn look_again(&mut self, key: u32) {
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        match connection.held {
+            Some(_) => self.resume_later(key),
+            None => self.wanting.push(key),
         }
     }
 
@@ -206,7 +229,7 @@ impl Engine {
         super::mark_dirty(&mut self.dirty, queue, queue_key);
     }
 
-    fn exchange(&mut self, key: u32) -> Option<&mut Exchange> {
+    pub(super) fn exchange(&mut self, key: u32) -> Option<&mut Exchange> {
         match &mut self.connections.get_mut(key as usize)?.state {
             State::Http(exchange) => Some(exchange),
             _ => None,

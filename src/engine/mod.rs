@@ -16,19 +16,25 @@ mod commands;
 pub(crate) mod config;
 mod connection;
 mod flush;
+mod frames;
 mod host_timers;
 mod http;
+mod plain;
+mod polling;
 mod queue;
 pub(crate) mod reason;
+mod recovery;
 mod say;
+mod session;
+mod socketio;
 pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
 mod timers;
 pub(crate) mod turn;
-mod websocket;
+mod upgrade;
 
-use std::{mem, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, mem, net::SocketAddr, sync::Arc};
 
 use slab::Slab;
 
@@ -36,26 +42,29 @@ use crate::{
     base::{
         Millis,
         id::{Generation, SocketId},
-        limits::{LINGER_MS, UNLIMITED},
+        limits::{LINGER_MS, Limits, UNLIMITED},
         pool::BufferPool,
     },
     codec::{
         http::Request,
         message::{ReadLimits, Reader},
     },
-    hub::{Change, Hub, SeededMap, acks::Acks, seeded},
+    hub::{Change, Hub, SeededMap, Sid, acks::Acks, seeded},
     session::FORMATS,
 };
 use chunks::{Chunks, Log};
-pub use commands::Accept;
+pub use commands::{Accept, Protocol, Transport};
 use config::Config;
 use connection::{Connection, Exchange, Open, State};
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
-use queue::SendQueue;
+use queue::{Carrier, SendQueue};
 use reason::Reason;
+use recovery::Recovery;
 pub use say::Payload;
 pub(crate) use say::{Loudness, check_size};
+use session::{Session, Unclaimed};
+use socketio::Door;
 use stats::Stats;
 use timers::{Timer, Timers};
 use turn::{Record, Turn};
@@ -90,6 +99,18 @@ pub(crate) struct Engine {
     wanting: Vec<u32>,
     /// Connections that are over.
     dead: Vec<u32>,
+    sessions: Slab<Session>,
+    by_sid: SeededMap<Sid, u32>,
+    unclaimed: Unclaimed,
+    recovery: Recovery,
+    session_timers: Timers,
+    entry_timers: Timers,
+    attachment_timers: Timers,
+    /// Socket.IO clients that wait for their guard, and until when.
+    doors: SeededMap<SocketId, Door>,
+    guards: BTreeSet<(Millis, SocketId)>,
+    /// What Socket.IO clients gave as `auth`, if anything.
+    auths: SeededMap<SocketId, Box<str>>,
     /// The requests that sockets came with, as long as they are kept.
     handshakes: SeededMap<SocketId, Arc<Request>>,
     /// Sockets whose handshake goes with the next turn.
@@ -110,26 +131,15 @@ impl Engine {
     /// A server to which nobody is connected; `random` must be unguessable.
     pub(crate) fn new(config: Config, mut random: Random) -> Self {
         let limits = &config.limits;
-        let mut seeds = [[0; 8]; 3];
+        let mut seeds = [[0; 8]; 4];
         seeds.iter_mut().for_each(|seed| random(seed));
-        let [hub_seed, acks_seed, handshakes_seed] = seeds.map(u64::from_le_bytes);
+        let [hub_seed, acks_seed, handshakes_seed, sessions_seed] = seeds.map(u64::from_le_bytes);
         let mut hub = Hub::new(hub_seed, limits.rooms);
         (hub.watch_rooms, hub.watch_members) = (config.room_events, config.member_events);
         hub.open("/", crate::hub::Namespace::default());
-        let timers = Timers::new(|timer| {
-            let wait_ms = match timer {
-                Timer::Head => limits.head_timeout_ms,
-                Timer::Body => limits.body_timeout_ms,
-                Timer::Idle => limits.idle_timeout_ms,
-                Timer::Respond => limits.response_timeout_ms,
-                Timer::Guard => limits.connect_timeout_ms,
-                Timer::Ping => limits.ping_interval_ms,
-                Timer::Pong => limits.ping_timeout_ms,
-                Timer::Close => limits.close_timeout_ms,
-                Timer::Linger => LINGER_MS,
-            };
-            (wait_ms != UNLIMITED).then_some(wait_ms)
-        });
+        let timers = || Timers::new(|timer| wait_of(timer, limits));
+        let (timers, session_timers, entry_timers, attachment_timers) =
+            (timers(), timers(), timers(), timers());
         Self {
             read_limits: ReadLimits {
                 message_bytes: limits.message_bytes,
@@ -151,6 +161,16 @@ impl Engine {
             resuming: Vec::new(),
             wanting: Vec::new(),
             dead: Vec::new(),
+            sessions: Slab::new(),
+            by_sid: seeded(sessions_seed),
+            unclaimed: Unclaimed::new(),
+            recovery: Recovery::new(sessions_seed),
+            session_timers,
+            entry_timers,
+            attachment_timers,
+            doors: seeded(sessions_seed),
+            guards: BTreeSet::new(),
+            auths: seeded(sessions_seed),
             handshakes: seeded(handshakes_seed),
             announced: Vec::new(),
             requests: Generation::FIRST,
@@ -182,7 +202,7 @@ impl Engine {
         self.now = now;
         let entry = self.connections.vacant_entry();
         let key = entry.key() as u32;
-        let queue = self.queues.insert(SendQueue::new(key)) as u32;
+        let queue = self.queues.insert(SendQueue::new(Carrier::Connection(key))) as u32;
         let state = State::Http(Box::new(Exchange { peer, ..Exchange::default() }));
         entry.insert(Connection { queue, heard: false, resuming: false, state, held: None });
         self.timers.set(key, Timer::Head, now);
@@ -298,7 +318,16 @@ impl Engine {
         if self.has_work() {
             return Some(self.now);
         }
-        let deadlines = [self.timers.deadline(), self.acks.deadline(), self.host_timers.deadline()];
+        let deadlines = [
+            self.timers.deadline(),
+            self.session_timers.deadline(),
+            self.entry_timers.deadline(),
+            self.attachment_timers.deadline(),
+            self.guards.first().map(|&(deadline, _)| deadline),
+            self.recovery.deadline(),
+            self.acks.deadline(),
+            self.host_timers.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -314,6 +343,9 @@ impl Engine {
         while let Some((key, timer)) = self.timers.take_expired(now, &unread) {
             self.expire(key, timer);
         }
+        self.expire_sessions(&unread);
+        self.expire_guards();
+        self.expire_gone();
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }
@@ -354,10 +386,7 @@ impl Engine {
         for key in mem::take(&mut self.dead) {
             let Some(connection) = self.connections.try_remove(key as usize) else { continue };
             self.timers.clear(key);
-            if let Some(mut queue) = self.queues.try_remove(connection.queue as usize) {
-                self.queued_bytes -= queue.bytes();
-                queue.clear(&mut self.chunks);
-            }
+            self.free_queue(connection.queue);
             close(key);
         }
     }
@@ -420,7 +449,8 @@ impl Engine {
             Timer::Ping => self.ping(key),
             Timer::Pong => self.miss_pong(key),
             Timer::Idle => self.finish(key),
-            Timer::Close | Timer::Linger => self.kill(key, Reason::TransportClose),
+            Timer::Upgrade => self.expire_probe(key),
+            _ => self.kill(key, Reason::TransportClose),
         }
     }
 
@@ -437,8 +467,10 @@ impl Engine {
         if let State::Dead = connection.state {
             return;
         }
-        if let Some(socket) = connection.socket() {
-            self.part(socket, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
+        self.abandon_request(key, reason);
+        let Some(connection) = self.connections.get(key as usize) else { return };
+        if let Some(client) = connection.client() {
+            self.lose(client, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
         }
         self.set_state(key, State::Dead);
         self.timers.clear(key);
@@ -455,6 +487,7 @@ impl Engine {
         match mem::replace(&mut connection.state, state) {
             State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
             State::Http(exchange) => {
+                self.leave_http(exchange.parked.as_ref().map(|parked| parked.session), exchange.posting);
                 if let Some((_, _, payload)) = exchange.body {
                     self.partial_bytes -= payload.capacity();
                 }
@@ -470,10 +503,20 @@ impl Engine {
     }
 
     fn mark_connection_dirty(&mut self, key: u32) {
-        let Some(connection) = self.connections.get(key as usize) else { return };
-        let queue = connection.queue;
-        if let Some(entry) = self.queues.get_mut(queue as usize) {
-            mark_dirty(&mut self.dirty, entry, queue);
+        let queue = self.connections.get(key as usize).map(|connection| connection.queue);
+        queue.into_iter().for_each(|queue| self.mark_queue_dirty(queue));
+    }
+
+    fn mark_queue_dirty(&mut self, key: u32) {
+        if let Some(queue) = self.queues.get_mut(key as usize) {
+            mark_dirty(&mut self.dirty, queue, key);
+        }
+    }
+
+    fn free_queue(&mut self, key: u32) {
+        if let Some(mut queue) = self.queues.try_remove(key as usize) {
+            self.queued_bytes -= queue.bytes();
+            queue.clear(&mut self.chunks);
         }
     }
 
@@ -499,6 +542,25 @@ impl Engine {
         let name = self.hub.namespace(key).map_or("", |entry| &entry.name);
         self.turn.namespace(key, name)
     }
+}
+
+/// How long a wait of a kind is; `None` for ever.
+fn wait_of(timer: Timer, limits: &Limits) -> Option<u32> {
+    let wait_ms = match timer {
+        Timer::Head => limits.head_timeout_ms,
+        Timer::Body => limits.body_timeout_ms,
+        Timer::Idle => limits.idle_timeout_ms,
+        Timer::Respond => limits.response_timeout_ms,
+        Timer::Guard | Timer::Enter => limits.connect_timeout_ms,
+        Timer::Ping => limits.ping_interval_ms,
+        Timer::Pong => limits.ping_timeout_ms,
+        Timer::Close => limits.close_timeout_ms,
+        Timer::Linger => LINGER_MS,
+        Timer::Upgrade => limits.upgrade_timeout_ms,
+        Timer::Attachments => limits.attachment_timeout_ms,
+        Timer::Fetch => limits.drop_timeout_ms,
+    };
+    (wait_ms != UNLIMITED).then_some(wait_ms)
 }
 
 /// Lists a queue for the next flush, once.

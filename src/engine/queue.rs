@@ -16,8 +16,15 @@ const PIECE_COST: usize = 32;
 const SMALL_REST: usize = 2 << 10;
 /// Pieces handed to the system in one call.
 pub(crate) const MOST_PIECES: usize = 64;
-/// No connection carries this queue now.
-pub(crate) const NOBODY: u32 = u32::MAX;
+
+/// Who brings a queue to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A connection, whose bytes it is.
+    Connection(u32),
+    /// An Engine.IO session on polling: the polls of its client.
+    Polls(u32),
+}
 
 /// Bytes that a session owes to its client.
 #[derive(Debug)]
@@ -31,8 +38,7 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// How many bytes at the front are an HTTP answer, not frames.
     prelude: u32,
-    /// The connection that carries the queue, or [`NOBODY`].
-    pub(crate) connection: u32,
+    pub(crate) carrier: Carrier,
     /// Messages dropped since the last drain event.
     pub(crate) dropped: u32,
     /// The kernel took less than was offered; it tells when it takes more.
@@ -44,14 +50,14 @@ pub(crate) struct SendQueue {
 }
 
 impl SendQueue {
-    pub(crate) fn new(connection: u32) -> Self {
+    pub(crate) fn new(carrier: Carrier) -> Self {
         Self {
             first: Piece::default(),
             sent: 0,
             more: None,
             bytes: 0,
             prelude: 0,
-            connection,
+            carrier,
             dropped: 0,
             blocked: false,
             dirty: false,
@@ -162,6 +168,34 @@ impl SendQueue {
             count += 1;
         }
         count
+    }
+
+    /// All that is owed, piece by piece; only before anything of it was sent.
+    pub(crate) fn pieces<'c>(&'c self, chunks: &'c Chunks) -> impl Iterator<Item = &'c [u8]> + Clone {
+        debug_assert!(self.sent == 0 && self.prelude == 0);
+        let first = (self.bytes > 0).then_some(self.first);
+        let more = self.more.iter().flat_map(|more| more.iter().copied());
+        first.into_iter().chain(more).map(|piece| chunks.get(piece))
+    }
+
+    /// Puts what another queue owes in front of everything. Nothing of this
+    /// one has been sent.
+    pub(crate) fn put_before(&mut self, mut other: Self) {
+        debug_assert!(self.sent == 0 && self.prelude == 0);
+        self.blocked = other.blocked;
+        if self.owed_pong.is_none() {
+            self.owed_pong = other.owed_pong.take();
+        }
+        if other.bytes == 0 {
+            return;
+        }
+        let own = (self.bytes > 0).then_some(self.first);
+        let mut pieces = other.more.take().unwrap_or_default();
+        pieces.extend(own);
+        pieces.extend(self.more.take().into_iter().flat_map(|more| *more));
+        (self.first, self.sent, self.prelude) = (other.first, other.sent, other.prelude);
+        self.bytes += other.bytes;
+        self.more = Some(pieces).filter(|pieces| !pieces.is_empty());
     }
 
     /// The kernel took `count` bytes.

@@ -129,7 +129,7 @@ impl Bench {
         Self {
             chunks: Chunks::default(),
             logs: [Log::default(); LOGS],
-            queues: std::array::from_fn(|_| SendQueue::new(0)),
+            queues: std::array::from_fn(|_| SendQueue::new(Carrier::Connection(0))),
             models: Default::default(),
             count: 0,
         }

@@ -26,9 +26,17 @@ pub(crate) enum Timer {
     Close,
     /// The peer's end, after ours.
     Linger,
+    /// The switch of a probing WebSocket.
+    Upgrade,
+    /// A session's first namespace.
+    Enter,
+    /// The other attachments of a packet.
+    Attachments,
+    /// A poll that fetches a closed session's last words.
+    Fetch,
 }
 
-const KINDS: [Timer; 9] = [
+const KINDS: [Timer; 13] = [
     Timer::Head,
     Timer::Body,
     Timer::Idle,
@@ -38,6 +46,10 @@ const KINDS: [Timer; 9] = [
     Timer::Pong,
     Timer::Close,
     Timer::Linger,
+    Timer::Upgrade,
+    Timer::Enter,
+    Timer::Attachments,
+    Timer::Fetch,
 ];
 
 const NONE: u32 = u32::MAX;

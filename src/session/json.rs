@@ -7,27 +7,30 @@ use std::{borrow::Cow, ops::Range};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Data, MAX_SAFE_INTEGER, Outgoing, RESERVED, Sink, put_number};
+use super::{Data, MAX_SAFE_INTEGER, Outgoing, Sink, put_number};
+pub(crate) use crate::base::name::Name;
 use crate::base::{
     json::{self, JsonFault},
     limits::Limits,
+    name, placeholder,
 };
 
 /// What a client said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
-    /// An event; `id` asks for an ack.
-    Event { name: Name, args: Option<Range<usize>>, id: Option<u64>, attachments: Vec<Vec<u8>> },
-    /// The answer to the host's question `id`.
-    Ack { id: u64, args: Option<Range<usize>>, attachments: Vec<Vec<u8>> },
+pub(crate) struct Incoming {
+    pub(crate) what: What,
+    /// Where the array of arguments stands; `None` is none.
+    pub(crate) args: Option<Range<usize>>,
+    pub(crate) attachments: Vec<Vec<u8>>,
 }
 
-/// An event's name: where it stands, or, if it was written with escapes, what
-/// it says.
+/// What kind of message it is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    InPlace(Range<usize>),
-    Unescaped(String),
+pub(crate) enum What {
+    /// An event; `id` asks for an ack.
+    Event { name: Name, id: Option<u64> },
+    /// The answer to the host's question `id`.
+    Ack { id: u64 },
 }
 
 /// The members of a message, where they stand.
@@ -90,36 +93,25 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
     let name = match (&members.event, ack) {
         (Some(_), Some(_)) => return Err("\"event\" and \"ack\" can't both be given".into()),
         (None, None) => return Err("the message has neither \"event\" nor \"ack\"".into()),
-        (Some(at), None) => Some(read_name(text, at, limits)?),
+        (Some(at), None) => Some(name::read(text, at, limits)?),
         (None, Some(_)) => None,
     };
+    if let Some(at) = members.args.as_ref().or(members.data.as_ref())
+        && !attachments.is_empty()
+        && !placeholder::all_within(part(at), attachments.len())
+    {
+        return Err("a placeholder's \"num\" is not the number of an attachment".into());
+    }
     let args = match (members.args, members.data) {
         (Some(args), _) => Some(args),
         (None, Some(data)) => bracket(bytes, data),
         (None, None) => None,
     };
-    match (name, ack) {
-        (Some(name), _) => Ok(Incoming::Event { name, args, id, attachments }),
-        (None, ack) => Ok(Incoming::Ack { id: ack.unwrap_or_default(), args, attachments }),
-    }
-}
-
-fn read_name(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Cow<'static, str>> {
-    let raw = text.get(at.clone()).unwrap_or_default();
-    let name = json::unescape(raw).ok_or("\"event\" must be a string")?;
-    if name.len() > limits.name_bytes as usize {
-        return Err(format!("the event's name is longer than {} bytes", limits.name_bytes).into());
-    }
-    if name.contains('\0') {
-        return Err("the event's name holds a NUL".into());
-    }
-    if RESERVED.contains(&&*name) {
-        return Err(format!("the event name \"{name}\" is reserved").into());
-    }
-    Ok(match name {
-        Cow::Borrowed(_) => Name::InPlace(at.start + 1..at.end - 1),
-        Cow::Owned(name) => Name::Unescaped(name),
-    })
+    let what = match name {
+        Some(name) => What::Event { name, id },
+        None => What::Ack { id: ack.unwrap_or_default() },
+    };
+    Ok(Incoming { what, args, attachments })
 }
 
 fn read_attachments(list: &str, limits: &Limits) -> Result<Vec<Vec<u8>>, Cow<'static, str>> {
@@ -230,20 +222,14 @@ mod tests {
 
     fn taken(text: &str) -> Result<(String, String, Option<u64>), String> {
         let mut bytes = text.as_bytes().to_vec();
-        match read(&mut bytes, &Limits::default()).map_err(|fault| fault.into_owned())? {
-            Incoming::Event { name, args, id, .. } => {
-                let text = String::from_utf8(bytes).unwrap();
-                let name = match name {
-                    Name::InPlace(at) => text[at].to_owned(),
-                    Name::Unescaped(name) => name,
-                };
-                Ok((name, args.map_or("[]".into(), |at| text[at].to_owned()), id))
-            }
-            Incoming::Ack { id, args, .. } => {
-                let text = String::from_utf8(bytes).unwrap();
-                Ok(("ack".into(), args.map_or("[]".into(), |at| text[at].to_owned()), Some(id)))
-            }
-        }
+        let incoming = read(&mut bytes, &Limits::default()).map_err(|fault| fault.into_owned())?;
+        let text = String::from_utf8(bytes).unwrap();
+        let args = incoming.args.map_or("[]".into(), |at| text[at].to_owned());
+        Ok(match incoming.what {
+            What::Event { name: Name::InPlace(at), id } => (text[at].to_owned(), args, id),
+            What::Event { name: Name::Unescaped(name), id } => (name, args, id),
+            What::Ack { id } => ("ack".into(), args, Some(id)),
+        })
     }
 
     #[test]
@@ -260,6 +246,16 @@ mod tests {
             taken(r#"{"__proto__":1,"event":"constructor","data":null}"#),
             some("constructor", "[null]", None)
         );
+    }
+
+    #[test]
+    fn without_attachments_a_placeholder_is_data() {
+        for attachments in ["", r#","attachments":[]"#] {
+            let text = format!(r#"{{"event":"a","data":{{"_placeholder":true,"num":7}}{attachments}}}"#);
+            assert!(taken(&text).is_ok(), "{text}");
+        }
+        let text = r#"{"event":"a","data":{"_placeholder":true,"num":0},"attachments":["AQ=="]}"#;
+        assert!(taken(text).is_ok());
     }
 
     #[test]
@@ -280,6 +276,14 @@ mod tests {
             (r#"{"event":"a","attachments":["?"]}"#, "base64"),
             (r#"{"event":"a","attachments":[1]}"#, "base64"),
             (r#"{"event":"a","attachments":{}}"#, "array of strings"),
+            (
+                r#"{"event":"a","data":{"_placeholder":true,"num":1},"attachments":["AQ=="]}"#,
+                "not the number of an attachment",
+            ),
+            (
+                r#"{"ack":1,"args":[{"_placeholder":true,"num":-1}],"attachments":["AQ=="]}"#,
+                "not the number of an attachment",
+            ),
             (&format!(r#"{{"event":"{}"}}"#, "x".repeat(256)), "longer"),
             (&format!(r#"{{"event":"a","data":{}{}}}"#, "[".repeat(64), "]".repeat(64)), "deep"),
         ] {

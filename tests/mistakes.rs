@@ -71,6 +71,7 @@ fn a_socket_that_has_just_left_can_be_spoken_to_in_vain() {
         assert!(call(&mut house.server, socket).is_ok(), "{name}");
     }
     let after = house.stats();
+    assert_eq!(house.server.queued(socket).unwrap(), 0);
     assert_eq!((after.sockets, after.rooms, after.messages_out), (0, 0, before.messages_out));
     // The question that was put to it has ended, too.
     let closed = house.wait(|seen| match seen {

@@ -124,11 +124,11 @@ impl Default for Limits {
     }
 }
 
+/// Largest whole number that JavaScript holds exactly: the largest id of an ack.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Bytes of one message, HTTP body or post of the host's. Positions in a chunk
 /// have 32 bits, and escapes in JSON make six bytes of one.
 pub(crate) const HOST_BYTES: usize = 256 << 20;
-/// Largest whole number that JavaScript holds exactly: the largest id of an ack.
-pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Bytes of one control frame's body (RFC 6455 §5.5).
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).

@@ -82,8 +82,11 @@ pub(crate) struct Waiting {
 pub(crate) struct Open {
     pub(crate) reader: Reader,
     pub(crate) client: Client,
-    /// Pings that were answered this turn.
+    /// The turn in which it was last read from, how many pings were answered
+    /// in it, and whether there were messages for the host.
+    pub(crate) turn: u32,
     pub(crate) pings: u8,
+    pub(crate) spoke: bool,
     /// How it will end, once the host has had its say on what came before.
     pub(crate) ending: Option<Box<Ending>>,
 }
@@ -101,7 +104,7 @@ pub(crate) enum Client {
 
 impl Open {
     pub(crate) fn new(client: Client) -> Self {
-        Self { reader: Reader::default(), client, pings: 0, ending: None }
+        Self { reader: Reader::default(), client, turn: 0, pings: 0, spoke: false, ending: None }
     }
 }
 
@@ -131,7 +134,8 @@ impl Connection {
             State::Http(exchange) => exchange.asked.is_none() && held == 0,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,
-            State::Closing(_) | State::Lingering => true,
+            State::Closing(_) => held == 0,
+            State::Lingering => true,
             State::Finishing | State::Dead => false,
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::{Client, State},
+    connection::{Client, Open, State},
     queue::{Carrier, MOST_PIECES},
     reason::Reason,
     timers::Timer,
@@ -69,7 +69,7 @@ impl Engine {
             let piece = self.chunks.append(&mut self.direct, body.len() + 2, |out| {
                 frame::write(out, Opcode::Pong, &body);
             });
-            queue.push_control(piece, &mut self.chunks);
+            queue.push_owed_pong(piece, &mut self.chunks);
             self.queued_bytes += piece.len();
         }
         while !queue.is_empty() && !queue.blocked {
@@ -107,10 +107,20 @@ impl Engine {
         if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
         }
-        if is_empty && let State::Finishing = entry.state {
-            wire.finish(connection);
-            self.set_state(connection, State::Lingering);
-            self.timers.set(connection, Timer::Linger, self.now);
+        match &entry.state {
+            State::Finishing if is_empty => {
+                wire.finish(connection);
+                self.set_state(connection, State::Lingering);
+                self.timers.set(connection, Timer::Linger, self.now);
+            }
+            State::Http(exchange) if is_empty && exchange.asked.is_none() && exchange.parked.is_none() => {
+                // On to its next request.
+                match entry.held {
+                    Some(_) => self.resume_later(connection),
+                    None => self.wanting.push(connection),
+                }
+            }
+            _ => {}
         }
     }
 
@@ -122,7 +132,7 @@ impl Engine {
                 let Some(connection) = self.connections.get(*key as usize) else { return 0 };
                 let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
                 let partial = match &connection.state {
-                    State::Open(open) => open.reader.held(),
+                    State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
                     State::Http(exchange) => {
                         exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
                     }
@@ -139,15 +149,18 @@ impl Engine {
     /// Ends a connection to free what it holds.
     fn give_up(&mut self, key: u32) {
         let Some(connection) = self.connections.get(key as usize) else { return };
-        let queue = connection.queue;
-        if let Some(Client::Plain(socket)) = connection.client() {
-            self.cut_off(socket, Reason::OutOfMemory);
+        let (queue, client) = (connection.queue, connection.client());
+        let Some(queue) = self.queues.get_mut(queue as usize) else { return };
+        if let (Some(Client::Plain(socket)), State::Open(_), false) =
+            (client, &connection.state, queue.blocked)
+        {
+            // It holds unfinished messages, and the kernel takes a goodbye.
+            return self.cut_off(socket, Reason::OutOfMemory);
         }
-        // What is left of its queue is part of one frame, which may be large.
+        // What a cut would leave of its queue is part of a frame, which may be
+        // large: there is no goodbye.
+        self.queued_bytes -= queue.bytes();
+        queue.clear(&mut self.chunks);
         self.kill(key, Reason::OutOfMemory);
-        if let Some(queue) = self.queues.get_mut(queue as usize) {
-            self.queued_bytes -= queue.bytes();
-            queue.clear(&mut self.chunks);
-        }
     }
 }

@@ -154,6 +154,7 @@ impl Engine {
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
         let asked = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request);
         let answering = asked.map_or(Answering::UNREADABLE, |(_, answering)| answering);
+        let answering = if self.closed { answering.closing() } else { answering };
         let mut out = Vec::new();
         response::write(&mut out, status, headers, body, answering)?;
         if asked.is_some() {
@@ -163,25 +164,15 @@ impl Engine {
         Ok(asked.is_some())
     }
 
-    /// An answer is in the send queue: on to the next request, or to the end.
+    /// An answer is in the send queue: on to the next request once it is out,
+    /// or to the end.
     pub(super) fn answered(&mut self, key: u32, answering: Answering) {
         if !answering.keep_alive || self.closed {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        let State::Http(exchange) = &mut connection.state else { return };
-        if exchange.asked.take().is_some() {
-            self.look_again(key);
-        }
-    }
-
-    /// What a connection has sent behind a request that had to wait.
-    pub(super) fn look_again(&mut self, key: u32) {
-        let Some(connection) = self.connections.get(key as usize) else { return };
-        match connection.held {
-            Some(_) => self.resume_later(key),
-            None => self.wanting.push(key),
+        if let Some(exchange) = self.exchange(key) {
+            exchange.asked = None;
         }
     }
 

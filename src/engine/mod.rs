@@ -92,6 +92,8 @@ pub(crate) struct Engine {
     timers: Timers,
     host_timers: HostTimers,
     turn: Turn,
+    /// Counts turns.
+    turns: u32,
     pool: BufferPool,
     /// Connections that have something to be looked at next turn.
     resuming: Vec<u32>,
@@ -157,6 +159,7 @@ impl Engine {
             timers,
             host_timers: HostTimers::default(),
             turn: Turn::default(),
+            turns: 0,
             pool: BufferPool::default(),
             resuming: Vec::new(),
             wanting: Vec::new(),
@@ -190,6 +193,7 @@ impl Engine {
     /// A turn begins: what the events of the last one were about is forgotten.
     pub(crate) fn begin_turn(&mut self, events: &mut Turn, now: Millis) {
         self.now = now;
+        self.turns = self.turns.wrapping_add(1);
         events.clear(&mut self.pool);
         self.reap_sockets();
         for socket in mem::take(&mut self.announced) {
@@ -231,8 +235,11 @@ impl Engine {
     /// Whether bytes of this connection are of use now. When that changes, it
     /// comes out of [`take_wanting`](Self::take_wanting).
     pub(crate) fn wants_bytes(&self, key: u32) -> bool {
-        let connection = self.connections.get(key as usize);
-        connection.is_some_and(|connection| connection.wants_bytes(self.config.limits.waiting_bytes))
+        let Some(connection) = self.connections.get(key as usize) else { return false };
+        // Who asks and asks and does not read the answers is not read either.
+        let is_answered = |queue: &SendQueue| queue.is_empty() || !matches!(connection.state, State::Http(_));
+        connection.wants_bytes(self.config.limits.waiting_bytes)
+            && self.queues.get(connection.queue as usize).is_some_and(is_answered)
     }
 
     /// A connection that may want bytes again.
@@ -333,7 +340,15 @@ impl Engine {
 
     /// Whether the next turn has something to do that needs no waiting.
     pub(crate) fn has_work(&self) -> bool {
-        !self.turn.records.is_empty() || !self.resuming.is_empty() || !self.wanting.is_empty()
+        !self.turn.records.is_empty()
+            || !self.resuming.is_empty()
+            || !self.wanting.is_empty()
+            || self.has_stopped()
+    }
+
+    /// Whether the host is still to be told that all are gone.
+    fn has_stopped(&self) -> bool {
+        self.closed && !self.stopped && self.connections.is_empty()
     }
 
     /// Does what is due by `now`. Connections for which `unread` says that
@@ -358,7 +373,7 @@ impl Engine {
     /// be clear, is what the next turn fills.
     pub(crate) fn take_turn(&mut self, events: &mut Turn) {
         self.hub.deliver_left();
-        if self.closed && !self.stopped && self.connections.is_empty() {
+        if self.has_stopped() {
             self.stopped = true;
             self.turn.push(Record::Stopped);
         }
@@ -480,19 +495,16 @@ impl Engine {
     /// Moves a connection on; what its old state held is given back.
     fn set_state(&mut self, key: u32, state: State) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        let still_read = matches!(state, State::Open(_) | State::Waiting(_) | State::Http(_));
-        if !still_read {
+        if let State::Finishing | State::Lingering | State::Dead = state {
             connection.held = None;
         }
         match mem::replace(&mut connection.state, state) {
             State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
             State::Http(exchange) => {
-                self.leave_http(exchange.parked.as_ref().map(|parked| parked.session), exchange.posting);
-                if let Some((_, _, payload)) = exchange.body {
-                    self.partial_bytes -= payload.capacity();
-                }
+                self.partial_bytes -= exchange.body.map_or(0, |(_, _, payload)| payload.capacity());
+                self.leave_http(exchange.parked.map(|parked| parked.session), exchange.posting);
             }
-            State::Waiting(_) | State::Finishing | State::Lingering | State::Dead => {}
+            _ => {}
         }
         self.wanting.push(key);
     }

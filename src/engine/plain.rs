@@ -145,7 +145,10 @@ impl Engine {
     }
 
     pub(super) fn take_message(&mut self, socket: SocketId, kind: Kind, body: Body) {
-        let Some(entry) = self.hub.get(socket) else { return };
+        // It may have been cut off over what it said just before.
+        let live = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live);
+        let Some(entry) = live else { return };
+        self.stats.messages_in += 1;
         let (namespace, format) = (entry.namespace, entry.route.format);
         if format == session::RAW {
             let nsp = self.namespace_span(namespace);

@@ -167,7 +167,6 @@ impl Engine {
         if let Some(parked) = parked {
             let answering = Answering::to(&parked.request);
             self.reply(connection, &parked.request, 200, TEXT, payload, answering);
-            self.look_again(connection);
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// How many bytes at the front are an HTTP answer, not frames.
     prelude: u32,
+    /// How many of the bytes owed come up to the end of the last pong.
+    pongs: u32,
     pub(crate) carrier: Carrier,
     /// Messages dropped since the last drain event.
     pub(crate) dropped: u32,
@@ -46,7 +48,7 @@ pub(crate) struct SendQueue {
     /// Listed for the next flush.
     pub(crate) dirty: bool,
     /// Newest ping that could not be answered yet.
-    pub(crate) owed_pong: Option<Box<[u8]>>,
+    pub(crate) owed_pong: Option<Box<Vec<u8>>>,
 }
 
 impl SendQueue {
@@ -57,6 +59,7 @@ impl SendQueue {
             more: None,
             bytes: 0,
             prelude: 0,
+            pongs: 0,
             carrier,
             dropped: 0,
             blocked: false,
@@ -106,24 +109,70 @@ impl SendQueue {
 
     /// Puts a control frame in at the next frame boundary.
     pub(crate) fn push_control(&mut self, piece: Piece, chunks: &mut Chunks) {
-        if self.bytes == 0 || self.prelude > 0 {
+        let boundary = self.boundary(chunks);
+        if self.pongs > boundary {
+            self.pongs += piece.len() as u32;
+        }
+        self.insert(boundary, piece, chunks);
+    }
+
+    /// Appends a pong.
+    pub(crate) fn push_pong(&mut self, piece: Piece, chunks: &mut Chunks) {
+        self.push(piece, chunks);
+        self.pongs = u32::try_from(self.bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Puts a pong in at the next frame boundary, but not before another pong:
+    /// pings are answered in their order.
+    pub(crate) fn push_owed_pong(&mut self, piece: Piece, chunks: &mut Chunks) {
+        let at = self.boundary(chunks).max(self.pongs);
+        self.pongs = at.saturating_add(piece.len() as u32);
+        self.insert(at, piece, chunks);
+    }
+
+    /// How many of the bytes owed come before the next frame boundary.
+    fn boundary(&self, chunks: &Chunks) -> u32 {
+        if self.prelude > 0 {
+            return u32::try_from(self.bytes).unwrap_or(u32::MAX);
+        }
+        match self.sent {
+            0 => 0,
+            sent => frame_len(chunks.get(self.first)) - sent,
+        }
+    }
+
+    /// Puts a piece in behind `at` of the bytes owed, where a frame ends.
+    fn insert(&mut self, at: u32, piece: Piece, chunks: &mut Chunks) {
+        if at as usize >= self.bytes {
             return self.push(piece, chunks);
         }
         chunks.hold(piece.chunk);
         self.bytes += piece.len();
         let more = self.more.get_or_insert_default();
-        if self.sent == 0 {
+        let mut before = (at + self.sent) as usize;
+        if before == 0 {
             more.push_front(self.first);
             self.first = piece;
             return;
         }
-        let boundary = self.first.start + frame_len(chunks.get(self.first));
-        if boundary < self.first.end {
-            chunks.hold(self.first.chunk);
-            more.push_front(Piece { start: boundary, ..self.first });
-            self.first.end = boundary;
+        // The piece in which that place is, and how many of `more` come before it.
+        let (mut split, mut place) = (self.first, 0);
+        while before > split.len() {
+            let Some(&next) = more.get(place) else { break };
+            before -= split.len();
+            (split, place) = (next, place + 1);
         }
-        more.push_front(piece);
+        let boundary = split.start + before as u32;
+        let rest = Piece { start: boundary, ..split };
+        match place.checked_sub(1).and_then(|before| more.get_mut(before)) {
+            Some(split) => split.end = boundary,
+            None => self.first.end = boundary,
+        }
+        if rest.len() > 0 {
+            chunks.hold(rest.chunk);
+            more.insert(place, rest);
+        }
+        more.insert(place, piece);
     }
 
     /// Drops everything but the frame that is being sent. An HTTP answer stays,
@@ -140,6 +189,7 @@ impl SendQueue {
         }
         self.first.end = self.first.start + frame_len(chunks.get(self.first));
         self.bytes = self.first.len() - self.sent as usize;
+        self.pongs = self.pongs.min(self.bytes as u32);
     }
 
     /// Drops everything.
@@ -151,7 +201,7 @@ impl SendQueue {
             chunks.release(self.first.chunk);
         }
         self.first = Piece::default();
-        (self.sent, self.bytes, self.prelude) = (0, 0, 0);
+        (self.sent, self.bytes, self.prelude, self.pongs) = (0, 0, 0, 0);
         self.owed_pong = None;
     }
 
@@ -194,6 +244,7 @@ impl SendQueue {
         pieces.extend(own);
         pieces.extend(self.more.take().into_iter().flat_map(|more| *more));
         (self.first, self.sent, self.prelude) = (other.first, other.sent, other.prelude);
+        self.pongs = other.pongs;
         self.bytes += other.bytes;
         self.more = Some(pieces).filter(|pieces| !pieces.is_empty());
     }
@@ -201,6 +252,7 @@ impl SendQueue {
     /// The kernel took `count` bytes.
     pub(crate) fn advance(&mut self, count: usize, chunks: &mut Chunks) {
         self.bytes -= count;
+        self.pongs = self.pongs.saturating_sub(count as u32);
         let http = (self.prelude as usize).min(count);
         self.prelude -= http as u32;
         let rest = self.drop_pieces(http, chunks);
@@ -255,9 +307,10 @@ impl SendQueue {
         let mut slices = [IoSlice::new(&[]); MOST_PIECES];
         let count = self.slices(chunks, &mut slices);
         slices.iter().take(count).for_each(|slice| rest.extend_from_slice(slice));
-        let (sent, bytes, pong) = (self.sent, self.bytes, self.owed_pong.take());
+        let (sent, bytes, pongs, owed) = (self.sent, self.bytes, self.pongs, self.owed_pong.take());
         self.clear(chunks);
-        (self.first, self.sent, self.bytes, self.owed_pong) = (chunks.own(rest), sent, bytes, pong);
+        (self.first, self.sent, self.bytes) = (chunks.own(rest), sent, bytes);
+        (self.pongs, self.owed_pong) = (pongs, owed);
     }
 }
 

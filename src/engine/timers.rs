@@ -52,6 +52,24 @@ const KINDS: [Timer; 13] = [
     Timer::Fetch,
 ];
 
+impl Timer {
+    /// Whether the peer may already have sent what is waited for, so that it
+    /// lies unread. The others run out whatever a peer sends: they are about
+    /// the host's silence, or give a peer that talks on an end.
+    fn is_for_silence(self) -> bool {
+        matches!(
+            self,
+            Self::Head
+                | Self::Body
+                | Self::Idle
+                | Self::Pong
+                | Self::Upgrade
+                | Self::Enter
+                | Self::Attachments
+        )
+    }
+}
+
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +149,8 @@ impl Timers {
         firsts.map(|list| self.links[list.first as usize].deadline).min()
     }
 
-    /// Takes one wait that is over, leaving aside connections for which
-    /// `unread` says that bytes of theirs have not been looked at yet.
+    /// Takes one wait that is over. Connections for which `unread` says that
+    /// bytes of theirs have not been looked at yet are not taken for silent.
     pub(crate) fn take_expired(&mut self, now: Millis, unread: impl Fn(u32) -> bool) -> Option<(u32, Timer)> {
         for kind in KINDS {
             let mut key = self.lists[kind as usize].first;
@@ -141,7 +159,7 @@ impl Timers {
                 if link.deadline > now {
                     break;
                 }
-                if !unread(key) {
+                if !kind.is_for_silence() || !unread(key) {
                     self.clear(key);
                     return Some((key, kind));
                 }

@@ -367,7 +367,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the question is not open any more, or as [`emit`](Self::emit).
+    /// If the question is not open any more, or as [`emit`](Self::emit). It stays
+    /// open if there was no room for the answer.
     pub fn ack<'a>(&mut self, ack: AckId, payload: impl Into<Payload<'a>>) -> Result<()> {
         let answered = self.engine.answer_ack(ack, &payload.into());
         self.relieve();
@@ -390,7 +391,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the code may not be sent by a server.
+    /// If the code may not be sent by a server, or the text is longer.
     pub fn disconnect_with(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
         self.engine.disconnect(socket, code, text)
     }

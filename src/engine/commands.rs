@@ -354,10 +354,12 @@ impl Engine {
         }
     }
 
-    /// Bytes that wait in a socket's send queue.
+    /// Bytes that wait in a socket's send queue. One that has left has none: its
+    /// place may be another's already.
     pub(crate) fn queued(&self, socket: SocketId) -> Result<usize> {
         let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
-        Ok(self.queues.get(entry.route.queue as usize).map_or(0, |queue| queue.bytes()))
+        let queue = self.queues.get(entry.route.queue as usize).filter(|_| entry.stage != Stage::Left);
+        Ok(queue.map_or(0, |queue| queue.bytes()))
     }
 
     pub(crate) fn stats(&self) -> Stats {

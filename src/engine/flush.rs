@@ -104,6 +104,7 @@ impl Engine {
         let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
+        let made_way = queue.bytes() < before;
         let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
         if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
@@ -115,8 +116,17 @@ impl Engine {
                 self.set_state(connection, State::Lingering);
                 self.timers.set(connection, Timer::Linger, self.now);
             }
-            // Its next request had to wait for this.
-            State::Http(_) if has_read => self.look_again(connection),
+            State::Http(_) => {
+                // A long answer on a slow line is no idleness.
+                if made_way && self.timers.waits_for(connection) == Some(Timer::Idle) {
+                    self.timers.set(connection, Timer::Idle, self.now);
+                }
+                // Its next request had to wait for this.
+                if has_read {
+                    self.look_again(connection);
+                }
+            }
+            State::Finishing if made_way => self.timers.set(connection, Timer::Close, self.now),
             _ => {}
         }
     }

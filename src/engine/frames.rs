@@ -25,7 +25,6 @@ impl Engine {
         if open.ending.is_some() {
             return end;
         }
-        let client = open.client;
         let mut reader = std::mem::take(&mut open.reader);
         if open.turn != self.turns {
             (open.turn, open.pings, open.spoke) = (self.turns, 0, false);
@@ -40,12 +39,13 @@ impl Engine {
             let bytes = self.turn.bytes(0..end);
             match reader.next(bytes, &mut at, &self.read_limits, &mut self.pool) {
                 Unit::Message(kind, body) => {
+                    // A probe becomes a session on its way through a read, and
+                    // who was cut off over what it said is heard no more.
+                    let Some(client) = self.client_of(key) else { break None };
                     messages += 1;
                     if let Body::InPlace(range) = &body {
                         self.turn.keep_to(range.end);
                     }
-                    // A probe becomes a session on its way through a read.
-                    let client = self.client_of(key).unwrap_or(client);
                     match client {
                         Client::Plain(socket) => self.take_message(socket, kind, body),
                         Client::Session(session) => self.take_session_message(session, kind, body),

@@ -95,4 +95,12 @@ mod tests {
         assert!(!timers.stop(once));
         assert_eq!(timers.deadline(), None);
     }
+    #[test]
+    fn an_endless_interval_never_comes_round() {
+        let mut timers = HostTimers::default();
+        let timer = timers.start(7, Some(u64::MAX), 1);
+        assert_eq!(timers.take_expired(7), Some((timer, 1)));
+        assert_eq!(timers.take_expired(1 << 60), None);
+        assert!(timers.stop(timer));
+    }
 }

@@ -197,12 +197,12 @@ impl Engine {
     }
 
     pub(super) fn expire_request(&mut self, key: u32, timer: Timer) {
-        self.stats.refused_timeout += 1;
         let begun = self.exchange(key).is_some_and(|exchange| exchange.head.has_begun());
         if timer == Timer::Head && !begun {
             // Nobody has asked anything: there is nothing to answer.
             return self.finish(key);
         }
+        self.stats.refused_timeout += 1;
         let reason = if timer == Timer::Head { "the head took too long" } else { "the body took too long" };
         self.say_http(key, |out| response::write_fault(out, Fault::new(408, reason), Answering::UNREADABLE));
         self.finish(key);

@@ -33,6 +33,12 @@ enum Step {
         part: Index,
     },
     Settle(usize),
+    /// What one queue owes goes before all that another one does, which has
+    /// sent nothing yet.
+    Overtake {
+        queue: usize,
+        from: usize,
+    },
     Cut(usize),
     Clear(usize),
     EndTurn,
@@ -56,6 +62,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (queue(), 0..=125usize).prop_map(|(queue, size)| Step::Control { queue, size }),
         16 => (queue(), any::<Index>()).prop_map(|(queue, part)| Step::Advance { queue, part }),
         5 => queue().prop_map(Step::Settle),
+        3 => (queue(), 1..QUEUES)
+            .prop_map(|(queue, by)| Step::Overtake { queue, from: (queue + by) % QUEUES }),
         1 => queue().prop_map(Step::Cut),
         1 => queue().prop_map(Step::Clear),
         5 => Just(Step::EndTurn),
@@ -177,6 +185,7 @@ impl Bench {
                 self.models[*queue].advance(count);
             }
             Step::Settle(queue) => self.queues[*queue].settle(&mut self.chunks),
+            Step::Overtake { queue, from } => self.overtake(*queue, *from),
             Step::Cut(queue) => {
                 self.queues[*queue].cut(&mut self.chunks);
                 self.models[*queue].cut();
@@ -187,6 +196,18 @@ impl Bench {
             }
             Step::EndTurn => self.chunks.end_turn(),
         }
+    }
+
+    fn overtake(&mut self, queue: usize, from: usize) {
+        if !self.models[queue].out.is_empty() || !self.models[queue].http.is_empty() {
+            return;
+        }
+        let other = std::mem::replace(&mut self.queues[from], SendQueue::new(Carrier::Connection(0)));
+        self.queues[queue].put_before(other);
+        let other = std::mem::take(&mut self.models[from]);
+        let own = std::mem::replace(&mut self.models[queue], other);
+        self.models[queue].frames.extend(own.frames);
+        self.models[queue].framed |= own.framed;
     }
 
     /// What the kernel is offered, and that it is what is owed.
@@ -209,6 +230,9 @@ impl Bench {
             assert_eq!(queue.is_empty(), queue.bytes() == 0);
             assert_eq!(queue.prelude as usize, model.http.len());
             assert_eq!(queue.sent as usize, model.sent);
+            if model.sent == 0 && model.http.is_empty() {
+                assert_eq!(queue.pieces(&self.chunks).collect::<Vec<_>>().concat(), model.owed());
+            }
             let more = queue.more.iter().flat_map(|more| more.iter().copied());
             let all: Vec<Piece> = std::iter::once(queue.first).chain(more).collect();
             let all = if queue.is_empty() { &[][..] } else { &all };

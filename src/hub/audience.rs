@@ -57,9 +57,9 @@ impl Hub {
         let one_list = match (to.rooms.is_empty(), to.rooms.only()) {
             (true, _) => Some(everyone),
             (_, Some(name)) => match self.namespaces[key as usize].rooms.get(*name) {
-                Some(&room) => Some(room),
+                Some(&room) if self.by_sid(name).is_none() => Some(room),
                 None if to.sockets.is_empty() && self.by_sid(name).is_none() => return,
-                None => None,
+                _ => None,
             },
             _ => None,
         };

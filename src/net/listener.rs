@@ -84,11 +84,16 @@ impl Listener {
 
     #[cfg(unix)]
     fn bind_unix(path: &str) -> Result<Self> {
+        // Linux would make up a name that nobody knows.
         if path.is_empty() {
-            // The system would take one that nobody is told.
-            return Err(Error::invalid("the address \"unix:\" names no path"));
+            return Err(Error::invalid("the address of a Unix socket names a path: unix:/path"));
         }
-        let cant = |error| Error::io(format!("can't listen on the Unix socket {path:?}"), error);
+        let cant = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                Error::invalid(format!("the path {path:?} can't be the address of a Unix socket: {error}"))
+            }
+            _ => Error::io(format!("can't listen on the Unix socket {path:?}"), error),
+        };
         let bind = || mio::net::UnixListener::bind(path);
         let listener = match bind() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {

@@ -9,7 +9,8 @@ use super::*;
 
 const NAMESPACES: [&str; 6] = ["/", "/a", "/b", "/room/1", "/room/2", "/room/big/1"];
 const PATTERNS: [&str; 2] = ["/room/", "/room/big/"];
-const ROOMS: [&str; 5] = ["r0", "r1", "r2", "r3", ""];
+/// The last two are also the sids of the first two that come.
+const ROOMS: [&str; 6] = ["r0", "r1", "r2", "", "aaAAAAAAAAAAAAAAAAAA", "baAAAAAAAAAAAAAAAAAA"];
 const MOST_ROOMS: u32 = 3;
 
 #[derive(Clone, Debug)]
@@ -83,6 +84,7 @@ struct Person {
     nsp: &'static str,
     stage: Stage,
     told: bool,
+    sid: String,
     rooms: BTreeSet<&'static str>,
 }
 
@@ -133,13 +135,13 @@ impl Model {
         };
         let (named, excepted) = (ids(&whom.sockets), ids(&whom.except_sockets));
         let everybody = whom.rooms.is_empty() && whom.sockets.is_empty();
+        // A room is found by its name, a socket also by its sid.
+        let found =
+            |it: &Person, rooms: &[&str]| rooms.iter().any(|room| it.rooms.contains(room) || it.sid == *room);
         let chosen = self.live().filter(|it| {
             let inside = whom.namespace.is_none_or(|name| it.nsp == name);
-            let meant =
-                everybody || named.contains(&it.id) || whom.rooms.iter().any(|room| it.rooms.contains(room));
-            let out =
-                excepted.contains(&it.id) || whom.except_rooms.iter().any(|room| it.rooms.contains(room));
-            inside && meant && !out
+            let meant = everybody || named.contains(&it.id) || found(it, &whom.rooms);
+            inside && meant && !excepted.contains(&it.id) && !found(it, &whom.except_rooms)
         });
         chosen.map(|person| person.id).collect()
     }
@@ -229,7 +231,8 @@ impl Pair {
         let id = self.hub.add(key, number as u32, route);
         assert!(self.model.people.iter().all(|person| person.id != id), "an id is never used twice");
         let rooms = BTreeSet::new();
-        self.model.people.push(Person { id, nsp: name, stage: Stage::Waiting, told: false, rooms });
+        let sid = String::from_utf8(sid_of(number).to_vec()).unwrap();
+        self.model.people.push(Person { id, nsp: name, stage: Stage::Waiting, told: false, sid, rooms });
         Some(number)
     }
 
@@ -355,16 +358,17 @@ impl Pair {
             return;
         }
         let mut seen = Vec::new();
-        self.hub.visit(&to, |_, room, member| seen.push((room, *member))).unwrap();
-        for (room, member) in &seen {
+        self.hub.visit(&to, |nsp, room, member| seen.push((nsp.clone(), room, *member))).unwrap();
+        for (nsp, room, member) in &seen {
             let socket = &self.hub.sockets[member.socket as usize];
             assert_eq!(member.route, socket.route);
+            assert_eq!(*nsp, self.hub.namespaces[socket.namespace as usize].name);
             assert_eq!(self.hub.rooms[*room as usize].namespace, socket.namespace, "the log is not its own");
         }
         let selected = self.hub.select(&to).unwrap();
         assert!(
             seen.iter()
-                .map(|(_, member)| self.hub.id_at(member.socket))
+                .map(|(_, _, member)| self.hub.id_at(member.socket))
                 .eq(selected.iter().copied().map(Some))
         );
         let distinct: BTreeSet<SocketId> = selected.iter().copied().collect();
@@ -417,8 +421,7 @@ impl Pair {
                 }
                 None => assert!(person.told),
             }
-            let sid = String::from_utf8(sid_of(number).to_vec()).unwrap();
-            assert_eq!(hub.by_sid(&sid), (person.stage == Stage::Live).then_some(person.id));
+            assert_eq!(hub.by_sid(&person.sid), (person.stage == Stage::Live).then_some(person.id));
         }
         self.compare_changes();
     }

@@ -466,8 +466,13 @@ impl Engine {
             self.partial_bytes -= held.capacity();
         }
         let old = mem::replace(&mut connection.state, state);
-        if let State::Open(Open { mut reader, .. }) | State::Closing(mut reader) = old {
-            self.end_reader(&mut reader);
+        match old {
+            State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
+            State::Http(exchange) => {
+                let body = exchange.body.map_or(0, |(_, _, payload)| payload.capacity());
+                self.partial_bytes -= body;
+            }
+            _ => {}
         }
         self.wanting.push(key);
     }

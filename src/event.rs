@@ -92,6 +92,9 @@ pub enum Event<'a> {
         nsp: &'a str,
         /// What it came with: path, query, headers, origin, address.
         handshake: &'a Request,
+        /// What a Socket.IO client gave as `auth`: a JSON object. `{}` for
+        /// others.
+        auth: &'a str,
     },
     /// A client is in.
     Connect {
@@ -101,6 +104,12 @@ pub enum Event<'a> {
         nsp: &'a str,
         /// What it came with.
         handshake: &'a Request,
+        /// What a Socket.IO client gave as `auth`: a JSON object. `{}` for
+        /// others.
+        auth: &'a str,
+        /// The id that it had before, if it is a client that lost its connection
+        /// and has been recovered, with its rooms, host data and missed events.
+        was: Option<SocketId>,
     },
     /// A client is gone: exactly one of these for each socket that was
     /// announced. Its id is known until the next poll.
@@ -119,6 +128,9 @@ pub enum Event<'a> {
         text: &'a str,
         /// The rooms it was in.
         rooms: Texts<'a>,
+        /// It may come back and be recovered; if it does not in time,
+        /// [`Expired`](Self::Expired) follows.
+        may_return: bool,
     },
     /// A client sent an event.
     Message {
@@ -228,6 +240,23 @@ pub enum Event<'a> {
         /// The poster's bytes.
         data: &'a [u8],
     },
+    /// A client that might have come back has not: what the host keeps for it
+    /// can be freed.
+    Expired {
+        /// The id that it had, which has long been stale.
+        socket: SocketId,
+        /// The namespace.
+        nsp: &'a str,
+        /// The host's own number for it.
+        user: u64,
+    },
+    /// A Socket.IO client has moved from polling to WebSocket.
+    Upgraded {
+        /// Who.
+        socket: SocketId,
+        /// The namespace.
+        nsp: &'a str,
+    },
     /// [`shutdown`](crate::Server::shutdown) is done: nobody is connected.
     Stopped,
 }
@@ -331,15 +360,19 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
     let text = |span: Span| turn.text_of(span);
     let attachments = |run: Run| Attachments { turn, spans: turn.run_of(run) };
     Some(match *record {
-        Record::ConnectRequest { socket, nsp, handshake } => {
-            Event::ConnectRequest { socket, nsp: text(nsp), handshake: turn.request_of(handshake)? }
+        Record::ConnectRequest { socket, nsp, handshake, auth } => {
+            let handshake = turn.request_of(handshake)?;
+            Event::ConnectRequest { socket, nsp: text(nsp), handshake, auth: text(auth) }
         }
-        Record::Connect { socket, nsp, handshake } => {
-            Event::Connect { socket, nsp: text(nsp), handshake: turn.request_of(handshake)? }
+        Record::Connect { socket, nsp, handshake, auth, was } => {
+            let handshake = turn.request_of(handshake)?;
+            Event::Connect { socket, nsp: text(nsp), handshake, auth: text(auth), was }
         }
-        Record::Disconnect { socket, nsp, reason, code, text: why, rooms } => {
+        Record::Expired { socket, nsp, user } => Event::Expired { socket, nsp: text(nsp), user },
+        Record::Upgraded { socket, nsp } => Event::Upgraded { socket, nsp: text(nsp) },
+        Record::Disconnect { socket, nsp, reason, code, text: why, rooms, may_return } => {
             let rooms = Texts { turn, spans: turn.run_of(rooms).iter() };
-            Event::Disconnect { socket, nsp: text(nsp), reason, code, text: text(why), rooms }
+            Event::Disconnect { socket, nsp: text(nsp), reason, code, text: text(why), rooms, may_return }
         }
         Record::Message { socket, nsp, name, args, attachments: run, ack } => Event::Message {
             socket,

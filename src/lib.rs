@@ -48,8 +48,8 @@ pub use base::{
 };
 pub use codec::http::Request;
 pub use engine::{
-    Accept, Payload,
-    config::{Config, Keep, Origins, Overflow},
+    Accept, Payload, Protocol, Transport,
+    config::{Config, Keep, Origins, Overflow, Recovery, SocketIo},
     reason::Reason,
     stats::Stats,
 };

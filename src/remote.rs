@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     Accept, Data, Limits, Payload,
     base::{error::Result, id::SocketId},
-    engine::{Engine, Loudness},
+    engine::{Engine, Loudness, check_size},
     hub::audience::Selection,
     net::mailbox::Mailbox,
 };
@@ -48,6 +48,7 @@ impl Remote {
     /// See [`Remote`].
     pub fn post(&self, tag: u64, data: impl Into<Vec<u8>>) -> Result<()> {
         let data = data.into();
+        check_size(data.len())?;
         self.leave(data.len(), move |engine| engine.post(tag, data))
     }
 
@@ -69,7 +70,9 @@ impl Remote {
     ///
     /// See [`Remote`].
     pub fn send<'a>(&self, socket: SocketId, data: impl Into<Data<'a>>) -> Result<()> {
-        let data = OwnedData::from(data.into());
+        let data = data.into();
+        check_size(data.as_bytes().len())?;
+        let data = OwnedData::from(data);
         self.leave(data.len(), move |engine| {
             give_up_on(engine.send_one(socket, data.as_data(), Loudness::Normal));
         })
@@ -114,7 +117,7 @@ impl Remote {
     /// See [`Remote`].
     pub fn reject(&self, socket: SocketId, status: u16, message: &str) -> Result<()> {
         let message = message.to_owned();
-        self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message)))
+        self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message, None)))
     }
 
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {
@@ -181,7 +184,9 @@ impl RemoteAudience<'_> {
     ///
     /// See [`Remote`].
     pub fn send<'a>(self, data: impl Into<Data<'a>>) -> Result<()> {
-        let data = OwnedData::from(data.into());
+        let data = data.into();
+        check_size(data.as_bytes().len())?;
+        let data = OwnedData::from(data);
         let (to, loudness) = (self.to, self.loudness);
         self.remote.leave(data.len() + to.bytes(), move |engine| {
             give_up_on(to.with(|to| engine.send(to, data.as_data(), loudness)));

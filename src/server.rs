@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Accept, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Remote, Request, Result,
-    Stats,
+    Accept, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Protocol, Remote, Request,
+    Result, Stats, Transport,
     base::id::{AckId, RequestId, SocketId, TimerId},
     engine::{Engine, Loudness},
     hub::audience::Selection,
@@ -206,13 +206,23 @@ impl Server {
     }
 
     /// Sends a waiting client away with an HTTP status from 400 to 599 and a
-    /// text.
+    /// text. A Socket.IO client gets the text as its error's message.
     ///
     /// # Errors
     ///
     /// If it was accepted before, or if the status is out of range.
     pub fn reject(&mut self, socket: SocketId, status: u16, message: &str) -> Result<()> {
-        self.engine.reject(socket, status, message)
+        self.engine.reject(socket, status, message, None)
+    }
+
+    /// The same with a JSON value for a Socket.IO client, which finds it in its
+    /// error's `data`.
+    ///
+    /// # Errors
+    ///
+    /// As [`reject`](Self::reject); also if `data` is not JSON.
+    pub fn reject_with(&mut self, socket: SocketId, status: u16, message: &str, data: &str) -> Result<()> {
+        self.engine.reject(socket, status, message, Some(data))
     }
 
     // Rooms.
@@ -365,7 +375,8 @@ impl Server {
     }
 
     /// Says goodbye to a client: what was said before is still delivered, then
-    /// the connection is closed (close code 1000).
+    /// a plain WebSocket is closed (close code 1000). A Socket.IO client leaves
+    /// this namespace, and stays in its others.
     ///
     /// # Errors
     ///
@@ -382,6 +393,15 @@ impl Server {
     /// If the code may not be sent by a server.
     pub fn disconnect_with(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
         self.engine.disconnect(socket, code, text)
+    }
+
+    /// Disconnects a client from all its namespaces and closes its session.
+    ///
+    /// # Errors
+    ///
+    /// If the id is stale.
+    pub fn disconnect_client(&mut self, socket: SocketId) -> Result<()> {
+        self.engine.disconnect_client(socket)
     }
 
     /// The host's own number for a socket; 0 unless it was set.
@@ -425,6 +445,20 @@ impl Server {
     #[must_use]
     pub fn handshake(&self, socket: SocketId) -> Option<&Request> {
         self.engine.handshake(socket).map(|request| &**request)
+    }
+
+    /// What a Socket.IO client gave as `auth` when it entered: a JSON object,
+    /// `{}` if it gave none, and for other clients.
+    #[must_use]
+    pub fn auth(&self, socket: SocketId) -> &str {
+        self.engine.auth(socket)
+    }
+
+    /// How a client talks and what its bytes travel on now; `None` if it has
+    /// left.
+    #[must_use]
+    pub fn transport(&self, socket: SocketId) -> Option<(Protocol, Transport)> {
+        self.engine.transport(socket)
     }
 
     /// The client's address; `None` over a Unix socket or if it has left.

@@ -284,3 +284,14 @@ fn bodies_and_messages_that_break_off_leave_no_memory_behind() {
         host.until("nothing is held", |server| server.stats().memory_bytes == 0);
     }
 }
+
+#[test]
+fn who_never_reads_its_answers_is_let_go_though_more_requests_wait_unread() {
+    let limits = Limits { idle_timeout_ms: 100, close_timeout_ms: 100, ..Limits::default() };
+    let host = Host::run(Config { limits, ..config() }, big);
+    let mut greedy = host.http();
+    greedy.write("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    host.until("its answer does not fit", |server| server.stats().queued_bytes > 0);
+    greedy.write("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    host.until("it is gone", |server| server.stats().connections == 0);
+}

@@ -101,7 +101,7 @@ fn run(listen: &str) -> Result<(), Error> {
                     }
                     _ => server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?,
                 },
-                Event::Connect { socket, nsp, handshake } if nsp != "/" => {
+                Event::Connect { socket, nsp, handshake, .. } if nsp != "/" => {
                     let id = server.user(socket)?;
                     let name = handshake.query("name").unwrap_or_default().trim().to_owned();
                     chat.enter(&mut server, Person { id, name, nsp: nsp.to_owned(), socket })?;

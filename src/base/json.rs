@@ -48,6 +48,13 @@ pub(crate) fn array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
     Ok(elements)
 }
 
+/// Checks that `text` is one JSON value of any kind, no deeper than `depth`.
+pub(crate) fn value(text: &str, depth: u32) -> Result<(), JsonFault> {
+    check_depth(text, depth)?;
+    serde_json::from_str::<IgnoredAny>(text)?;
+    Ok(())
+}
+
 /// The text that a JSON string stands for; `raw` is the literal with its quotes.
 pub(crate) fn unescape(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;

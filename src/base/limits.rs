@@ -46,6 +46,17 @@ pub struct Limits {
     /// How long a guard may think, and how long a client may take to enter a
     /// namespace.
     pub connect_timeout_ms: u32,
+    /// How long a probing WebSocket may take to become the transport.
+    pub upgrade_timeout_ms: u32,
+    /// How long the attachments of one packet may take.
+    pub attachment_timeout_ms: u32,
+    /// How long a closed session waits for a poll to fetch its last words.
+    pub drop_timeout_ms: u32,
+    /// Sessions that nobody has come back to after the handshake. Over it the
+    /// oldest goes, unless it is younger than five seconds: then 503.
+    pub unclaimed_sessions: u32,
+    /// Namespaces that one session may be in.
+    pub namespaces: u32,
     /// Bytes kept for a client whose guard is still thinking. A plain
     /// WebSocket is not read beyond it.
     pub waiting_bytes: u32,
@@ -55,6 +66,12 @@ pub struct Limits {
     pub acks_awaited: u32,
     /// Attachments of one event. Socket.IO's clients take no more than 10.
     pub attachments: u32,
+    /// Packets in one payload that an Engine.IO client posts. Over it: 400, and
+    /// the session is closed.
+    pub payload_packets: u32,
+    /// Packets in the answer to one poll; the rest waits for the next.
+    /// python-engineio refuses more than 16.
+    pub poll_packets: u32,
     /// Bytes of the name of a namespace, a room or an event.
     pub name_bytes: u32,
     /// Rooms that one socket may be in.
@@ -87,10 +104,17 @@ impl Default for Limits {
             ping_interval_ms: 25_000,
             ping_timeout_ms: 20_000,
             connect_timeout_ms: 45_000,
+            upgrade_timeout_ms: 10_000,
+            attachment_timeout_ms: 20_000,
+            drop_timeout_ms: 30_000,
+            unclaimed_sessions: 20_000,
+            namespaces: 16,
             waiting_bytes: 64 << 10,
             acks_owed: 1_024,
             acks_awaited: 1_024,
             attachments: 10,
+            payload_packets: 4_096,
+            poll_packets: 16,
             name_bytes: 255,
             rooms: 128,
             json_depth: 64,
@@ -100,13 +124,15 @@ impl Default for Limits {
     }
 }
 
+/// Largest whole number that JavaScript holds exactly: the largest id of an ack.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// Bytes of one message, HTTP body or post of the host's. Positions in a chunk
+/// have 32 bits, and escapes in JSON make six bytes of one.
+pub(crate) const HOST_BYTES: usize = 256 << 20;
 /// Bytes of one control frame's body (RFC 6455 §5.5).
 pub(crate) const CONTROL_BYTES: usize = 125;
 /// Bytes of a close frame's reason: a control frame less the code (RFC 6455 §5.5.1).
 pub(crate) const CLOSE_REASON_BYTES: usize = 123;
-/// Bytes of answers that may wait for a client before its next request is
-/// looked at. Who pipelines requests and reads no answers holds one more than this.
-pub(crate) const ANSWERS_AHEAD_BYTES: usize = 64 << 10;
 /// How long what a peer still sends is read and dropped after our end is
 /// closed, so that a reset does not destroy the last answer (RFC 9112 §9.6).
 pub(crate) const LINGER_MS: u32 = 1_000;
@@ -134,3 +160,5 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
 /// Descriptors left to the host.
 pub(crate) const DESCRIPTOR_RESERVE: usize = 32;
+/// A session that nobody has come back to is not given up before this.
+pub(crate) const UNCLAIMED_MS: u64 = 5_000;

@@ -5,6 +5,8 @@ pub(crate) mod few;
 pub(crate) mod id;
 pub(crate) mod json;
 pub(crate) mod limits;
+pub(crate) mod name;
+pub(crate) mod placeholder;
 pub(crate) mod pool;
 
 /// A moment, in milliseconds since the engine was made. Floor 4 reads the

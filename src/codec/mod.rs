@@ -3,10 +3,12 @@
 
 pub(crate) mod body;
 pub(crate) mod close;
+pub(crate) mod engineio;
 pub(crate) mod frame;
 pub(crate) mod handshake;
 pub(crate) mod http;
 pub(crate) mod message;
 pub(crate) mod origin;
 pub(crate) mod response;
+pub(crate) mod socketio;
 pub(crate) mod utf8;

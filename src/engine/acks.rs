@@ -12,7 +12,11 @@ use crate::{
         error::{Error, Result},
         id::{AckId, SocketId},
     },
-    hub::{Stage, acks::TimedOut, audience::Selection},
+    hub::{
+        Stage,
+        acks::{SocketAcks, TimedOut},
+        audience::Selection,
+    },
     session::{Outgoing, RAW},
 };
 
@@ -72,14 +76,17 @@ impl Engine {
     /// Answers a client's question.
     pub(crate) fn answer_ack(&mut self, ack: AckId, payload: &Payload<'_>) -> Result<()> {
         let elements = payload.check(&self.config.limits)?;
-        let Some((socket, id)) = self.acks.take_owed(ack) else {
+        let Some((socket, id)) = self.acks.owed(ack) else {
             return Err(Error::not_found(
                 "no such question is open: it was answered, the client has left, or it asked too many others since",
             ));
         };
-        self.forget_ack(socket, ack);
         let payload = measured(payload, &elements);
-        self.say_to(socket, &Outgoing::Ack { id, payload }, Loudness::Normal).map(drop)
+        // The question stays open if there is no room for the answer.
+        self.say_to(socket, &Outgoing::Ack { id, payload }, Loudness::Normal)?;
+        self.acks.forget_owed(ack);
+        self.forget_ack(socket, |acks| acks.forget_owed(ack));
+        Ok(())
     }
 
     fn await_answer(&mut self, socket: SocketId, ack: AckId) {
@@ -117,7 +124,7 @@ impl Engine {
         let Self { hub, acks, .. } = self;
         hub.reap(|left| {
             for ack in left.acks.map(|acks| acks.into_owed()).into_iter().flatten() {
-                acks.take_owed(ack);
+                acks.forget_owed(ack);
             }
         });
     }
@@ -129,7 +136,7 @@ impl Engine {
         let oldest =
             self.hub.get_mut(socket).and_then(|entry| entry.acks.get_or_insert_default().owe(ack, limit));
         if let Some(oldest) = oldest {
-            self.acks.take_owed(oldest);
+            self.acks.forget_owed(oldest);
         }
         ack
     }
@@ -139,7 +146,7 @@ impl Engine {
     pub(super) fn take_ack(&mut self, socket: SocketId, wire: u64, answer: Answer) {
         let Some(ack) = AckId::from_u64(wire) else { return };
         if let Some(outcome) = self.acks.settle(ack, socket, true) {
-            self.forget_ack(socket, ack);
+            self.forget_ack(socket, |acks| acks.forget_awaited(ack));
             self.turn.push_answer(socket, ack, answer, outcome);
         }
     }
@@ -148,7 +155,7 @@ impl Engine {
     pub(super) fn expire_ack(&mut self, timed_out: TimedOut) {
         let ack = timed_out.ack;
         for socket in timed_out.sockets {
-            self.forget_ack(socket, ack);
+            self.forget_ack(socket, |acks| acks.forget_awaited(ack));
             let answer = Answer::TimedOut;
             self.turn.push(Record::Ack { socket, ack, answer });
         }
@@ -157,10 +164,11 @@ impl Engine {
         }
     }
 
-    fn forget_ack(&mut self, socket: SocketId, ack: AckId) {
+    /// Takes a question off a socket's list.
+    fn forget_ack(&mut self, socket: SocketId, forget: impl FnOnce(&mut SocketAcks)) {
         let Some(entry) = self.hub.get_mut(socket) else { return };
         if let Some(acks) = &mut entry.acks {
-            acks.forget(ack);
+            forget(acks);
             if acks.is_empty() {
                 entry.acks = None;
             }

@@ -141,6 +141,27 @@ impl Chunks {
 mod tests {
     use super::*;
 
+    impl Chunks {
+        /// Panics unless each chunk is held by those of `pieces` that lie in it
+        /// and by the log that is open on it, and by nothing else.
+        pub(crate) fn check(&self, pieces: &[Piece]) {
+            for (key, chunk) in &self.slab {
+                let key = key as u32;
+                let pieces = pieces.iter().filter(|piece| piece.chunk == key);
+                let in_bounds =
+                    |piece: &&Piece| piece.start < piece.end && piece.end <= chunk.bytes.len() as u32;
+                assert!(pieces.clone().all(|piece| in_bounds(&piece)));
+                let logs = self.open.iter().filter(|open| **open == key).count();
+                assert_eq!(chunk.holders as usize, pieces.count() + logs);
+                assert!(chunk.holders > 0);
+            }
+            assert!(pieces.iter().all(|piece| self.slab.contains(piece.chunk as usize)));
+            assert_eq!(self.bytes, self.slab.iter().map(|(_, chunk)| chunk.bytes.capacity()).sum::<usize>());
+            assert_eq!(self.spare_bytes, self.spare.iter().map(Vec::capacity).sum::<usize>());
+            assert!(self.spare_bytes <= SPARE_BYTES);
+        }
+    }
+
     fn add(chunks: &mut Chunks, log: &mut Log, text: &[u8]) -> Piece {
         chunks.append(log, text.len(), |out| out.extend_from_slice(text))
     }

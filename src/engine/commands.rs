@@ -8,13 +8,15 @@ use super::{
     connection::{Connection, State},
     reason::Reason,
     say::{check_name, millis},
+    session::Via,
     stats::Stats,
-    timers::Timer,
 };
 use crate::{
     base::{
         error::{Error, Result},
         id::{SocketId, TimerId},
+        json,
+        limits::CLOSE_REASON_BYTES,
     },
     codec::{
         close::{self, code},
@@ -22,7 +24,29 @@ use crate::{
         http::{Request, is_token},
     },
     hub::{self, Hub, Namespace, Stage, audience::Selection, namespace::Dialect},
+    session,
 };
+
+/// How a client talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Plain WebSocket with JSON objects.
+    Json,
+    /// Plain WebSocket with messages as they are.
+    Raw,
+    /// Socket.IO 5 over Engine.IO 4.
+    SocketIo,
+}
+
+/// What a client's bytes travel on now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP requests, one of which waits for news.
+    Polling,
+    /// One WebSocket.
+    WebSocket,
+}
 
 /// How a waiting client is let in. What is not said stays as the namespace has
 /// it.
@@ -103,12 +127,13 @@ impl Engine {
     // Guards.
 
     pub(crate) fn accept(&mut self, socket: SocketId, acceptance: &Accept<'_>) -> Result<()> {
-        let Some(owner) = self.waiting(socket)? else { return Ok(()) };
+        let Some((owner, format)) = self.waiting(socket)? else { return Ok(()) };
         for room in &acceptance.rooms {
             check_name(room, &self.config.limits, "a room")?;
         }
-        if acceptance.rooms.len() > self.config.limits.rooms as usize {
-            return Err(Error::limit(format!("a socket may be in {} rooms", self.config.limits.rooms)));
+        let most = self.hub.most_rooms();
+        if acceptance.rooms.len() > most {
+            return Err(Error::limit(format!("a socket may be in {most} rooms")));
         }
         if let Some(protocol) = acceptance.protocol {
             let offered = self.handshakes.get(&socket);
@@ -116,25 +141,41 @@ impl Engine {
                 return Err(Error::invalid(format!("the client did not offer the subprotocol {protocol:?}")));
             }
         }
-        self.admit(owner, acceptance);
+        match session::is_socketio(format) {
+            true => self.accept_socket(owner, socket, acceptance),
+            false => self.admit(owner, acceptance),
+        }
         Ok(())
     }
 
-    pub(crate) fn reject(&mut self, socket: SocketId, status: u16, message: &str) -> Result<()> {
-        let Some(owner) = self.waiting(socket)? else { return Ok(()) };
+    pub(crate) fn reject(
+        &mut self,
+        socket: SocketId,
+        status: u16,
+        message: &str,
+        data: Option<&str>,
+    ) -> Result<()> {
+        let Some((owner, format)) = self.waiting(socket)? else { return Ok(()) };
         if !(400..=599).contains(&status) {
             return Err(Error::invalid("a rejection has an HTTP status from 400 to 599"));
         }
+        if let Some(data) = data {
+            json::value(data, self.config.limits.json_depth)
+                .map_err(|fault| Error::invalid(format!("the data of a rejection must be JSON: {fault}")))?;
+        }
         self.stats.refused_guard += 1;
-        self.reject_connection(owner, status, message, Reason::Rejected);
+        match session::is_socketio(format) {
+            true => self.reject_socket(owner, socket, message, data, Reason::Rejected),
+            false => self.reject_connection(owner, status, message, Reason::Rejected),
+        }
         Ok(())
     }
 
-    /// The connection of a socket that waits; `None` if it has just left.
-    fn waiting(&self, socket: SocketId) -> Result<Option<u32>> {
+    /// The owner and the format of a socket that waits; `None` if it has just left.
+    fn waiting(&self, socket: SocketId) -> Result<Option<(u32, u8)>> {
         let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
         match entry.stage {
-            Stage::Waiting => Ok(Some(entry.owner)),
+            Stage::Waiting => Ok(Some((entry.owner, entry.route.format))),
             Stage::Left => Ok(None),
             Stage::Live => Err(Error::state("the socket has been accepted already")),
         }
@@ -169,7 +210,7 @@ impl Engine {
         check_name(room, &self.config.limits, "a room")?;
         let sockets = self.hub.select(to)?;
         if let Some(&full) = sockets.iter().find(|&&socket| !self.hub.may_join(socket, room)) {
-            let most = self.config.limits.rooms;
+            let most = self.hub.most_rooms();
             return Err(Error::limit(format!("the socket {:#x} is in {most} rooms already", full.get())));
         }
         for &socket in &sockets {
@@ -196,9 +237,7 @@ impl Engine {
 
     pub(crate) fn disconnect(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
         let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         if entry.stage != Stage::Left {
             self.dismiss(socket, Reason::ServerLeft, code, text);
         }
@@ -206,9 +245,7 @@ impl Engine {
     }
 
     pub(crate) fn disconnect_all(&mut self, to: &Selection<'_>, code: u16, text: &str) -> Result<usize> {
-        if !close::may_send(code) {
-            return Err(Error::invalid(format!("the close code {code} can't be sent")));
-        }
+        check_close(code, text)?;
         let sockets = self.hub.select(to)?;
         for &socket in &sockets {
             self.dismiss(socket, Reason::ServerLeft, code, text);
@@ -219,6 +256,9 @@ impl Engine {
     /// Takes no more clients, and says goodbye to those that are there.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+        // Socket.IO clients do not come back after a DISCONNECT, so they get none.
+        let sessions: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
+        sessions.into_iter().for_each(|key| self.shut_session(key));
         for socket in self.hub.all() {
             self.dismiss(socket, Reason::Shutdown, code::GOING_AWAY, "server shutting down");
         }
@@ -227,42 +267,36 @@ impl Engine {
             State::Http(exchange) if exchange.asked.is_none() => Some(key as u32),
             _ => None,
         };
+        self.expire_all_gone();
         let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
         idle.into_iter().for_each(|key| self.finish(key));
     }
 
     /// Ends a socket in the orderly way: what was said to it before still goes
-    /// out, then a close frame.
+    /// out. A plain WebSocket is closed behind it; a Socket.IO session stays.
     pub(super) fn dismiss(&mut self, socket: SocketId, reason: Reason, code: u16, text: &str) {
         let Some(entry) = self.hub.get(socket) else { return };
-        let key = entry.owner;
+        let (owner, queue) = (entry.owner, entry.route.queue);
+        if session::is_socketio(entry.route.format) {
+            return self.dismiss_socket(owner, socket, reason, text);
+        }
         if entry.stage == Stage::Waiting {
-            return self.reject_connection(key, 503, text, reason);
+            return self.reject_connection(owner, 503, text, reason);
         }
         self.part(socket, reason, Some(code), text);
-        let Some(Connection { queue, state: State::Open(open), .. }) = self.connections.get_mut(key as usize)
-        else {
-            return;
-        };
-        let (queue_key, reader) = (*queue, std::mem::take(&mut open.reader));
-        if open.ending.is_some() {
-            // The client has said its last word: there is no close to wait for.
-            self.close_frame_last(queue_key, code, text);
-            return self.finish(key);
-        }
-        self.close_frame_last(queue_key, code, text);
-        self.set_state(key, State::Closing(reader));
-        self.timers.set(key, Timer::Close, self.now);
+        self.push_frames(queue, 127, |out| frame::write_close(out, Some(code), text));
+        self.close_behind(owner);
     }
 
-    /// Appends a close frame behind everything else.
-    fn close_frame_last(&mut self, queue_key: u32, code: u16, text: &str) {
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
-        let piece =
-            self.chunks.append(&mut self.direct, 127, |out| frame::write_close(out, Some(code), text));
-        queue.push(piece, &mut self.chunks);
-        self.queued_bytes += piece.len();
-        super::mark_dirty(&mut self.dirty, queue, queue_key);
+    /// Disconnects a client from all its namespaces and closes its session.
+    pub(crate) fn disconnect_client(&mut self, socket: SocketId) -> Result<()> {
+        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        match (entry.stage, session::is_socketio(entry.route.format)) {
+            (Stage::Left, _) => {}
+            (_, true) => self.dismiss_session(entry.owner, Reason::ServerLeft, "server disconnect"),
+            (_, false) => self.dismiss(socket, Reason::ServerLeft, 1000, ""),
+        }
+        Ok(())
     }
 
     // Questions.
@@ -283,12 +317,41 @@ impl Engine {
 
     /// The request that a socket came with, as long as it is kept.
     pub(crate) fn handshake(&self, socket: SocketId) -> Option<&Arc<Request>> {
+        let entry = self.hub.get(socket)?;
+        if session::is_socketio(entry.route.format) && entry.stage != Stage::Left {
+            return self.session(entry.owner).map(|session| &session.request);
+        }
         self.handshakes.get(&socket)
     }
 
-    /// The connection that carries a socket, if it has not left.
+    /// What a Socket.IO client gave as `auth` when it entered.
+    pub(crate) fn auth(&self, socket: SocketId) -> &str {
+        self.auths.get(&socket).map_or("{}", |auth| auth)
+    }
+
+    /// How a client talks, and what its bytes travel on.
+    pub(crate) fn transport(&self, socket: SocketId) -> Option<(Protocol, Transport)> {
+        let entry = self.hub.get(socket).filter(|entry| entry.stage != Stage::Left)?;
+        let protocol = match entry.route.format {
+            session::JSON => Protocol::Json,
+            session::RAW => Protocol::Raw,
+            _ => Protocol::SocketIo,
+        };
+        let polling = protocol == Protocol::SocketIo
+            && self.session(entry.owner).is_some_and(|session| session.via == Via::Polling);
+        Some((protocol, if polling { Transport::Polling } else { Transport::WebSocket }))
+    }
+
+    /// The connection that carries a socket, if there is one and it has not left.
     pub(crate) fn connection_of(&self, socket: SocketId) -> Option<u32> {
-        self.hub.get(socket).filter(|entry| entry.stage != Stage::Left).map(|entry| entry.owner)
+        let entry = self.hub.get(socket).filter(|entry| entry.stage != Stage::Left)?;
+        if !session::is_socketio(entry.route.format) {
+            return Some(entry.owner);
+        }
+        match self.session(entry.owner)?.via {
+            Via::WebSocket(connection) => Some(connection),
+            Via::Polling => None,
+        }
     }
 
     /// Bytes that wait in a socket's send queue.
@@ -305,7 +368,7 @@ impl Engine {
         stats.namespaces = self.hub.namespace_count() as u64;
         stats.rooms = self.hub.room_count() as u64;
         stats.queued_bytes = self.queued_bytes as u64;
-        stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes) as u64;
+        stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes + self.recovery.bytes()) as u64;
         stats
     }
 
@@ -338,6 +401,19 @@ impl Engine {
     pub(crate) fn set_now(&mut self, now: crate::base::Millis) {
         self.now = now;
     }
+}
+
+fn check_close(code: u16, text: &str) -> Result<()> {
+    if !close::may_send(code) {
+        return Err(Error::invalid(format!("the close code {code} can't be sent")));
+    }
+    if text.len() > CLOSE_REASON_BYTES {
+        return Err(Error::limit(format!(
+            "the text of a close may have {CLOSE_REASON_BYTES} bytes; this one has {}",
+            text.len()
+        )));
+    }
+    Ok(())
 }
 
 fn check_protocols(config: &Namespace) -> Result<()> {

@@ -4,15 +4,19 @@ use crate::base::limits::Limits;
 
 /// How a server behaves. Start from [`Config::default`] and change what you
 /// need.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// What is taken from clients, and for how long they are waited for.
     pub limits: Limits,
     /// Hand HTTP requests that are no WebSocket handshakes to the host, as
     /// [`HttpRequest`](crate::Event::HttpRequest). Otherwise they get 404.
     pub http: bool,
-    /// Which web pages may open a WebSocket here.
+    /// Which web pages may connect.
     pub origins: Origins,
+    /// Let pages send cookies along (`Access-Control-Allow-Credentials`).
+    pub credentials: bool,
+    /// Serve Socket.IO clients; `None` leaves its path to the host.
+    pub socketio: Option<SocketIo>,
     /// How much of the handshake's request is kept with a plain WebSocket after
     /// the poll that follows its connect event.
     pub keep_handshake: Keep,
@@ -25,13 +29,76 @@ pub struct Config {
     pub member_events: bool,
 }
 
-/// Which web pages may open a WebSocket (RFC 6455 §10.2). Programs that are no
-/// browsers send no origin and are not held back by this.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            http: false,
+            origins: Origins::default(),
+            credentials: false,
+            socketio: Some(SocketIo::default()),
+            keep_handshake: Keep::default(),
+            overflow: Overflow::default(),
+            room_events: false,
+            member_events: false,
+        }
+    }
+}
+
+/// How Socket.IO clients are served (Socket.IO 5 over Engine.IO 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketIo {
+    /// Requests whose path begins with this are Engine.IO's. Ends in a slash.
+    pub path: String,
+    /// Serve long polling.
+    pub polling: bool,
+    /// Serve WebSocket.
+    pub websocket: bool,
+    /// Let sessions move from polling to WebSocket.
+    pub upgrade: bool,
+    /// Let clients that lost their connection come back as the same socket,
+    /// with what they missed. Off by default: each event then carries one more
+    /// argument, its offset.
+    pub recovery: Option<Recovery>,
+}
+
+/// For how long, and how much of what they missed, is kept for clients that
+/// lost their connection (Socket.IO's connection state recovery).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// How long a client may stay away, in milliseconds.
+    pub window_ms: u32,
+    /// Events that are kept, in all namespaces together.
+    pub events: u32,
+    /// Bytes of these events.
+    pub bytes: u32,
+    /// Clients that may be away at a time; over it the one that has been away
+    /// longest expires.
+    pub sockets: u32,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self { window_ms: 120_000, events: 10_000, bytes: 16 << 20, sockets: 10_000 }
+    }
+}
+
+impl Default for SocketIo {
+    fn default() -> Self {
+        Self { path: "/socket.io/".to_owned(), polling: true, websocket: true, upgrade: true, recovery: None }
+    }
+}
+
+/// Which web pages may connect (RFC 6455 §10.2). Programs that are no browsers
+/// send no origin and are not held back by this. With [`Any`](Self::Any) no CORS
+/// headers are sent, so that pages of other origins can use WebSocket only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
-    /// No check.
+    /// No check, and no CORS headers.
     #[default]
     Any,
+    /// All, and they are told so (`Access-Control-Allow-Origin: *`).
+    All,
     /// Only pages that come from the host and port that the request is for.
     Same,
     /// Only these, compared as a whole: `https://example.org`, with the port

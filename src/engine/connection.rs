@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    base::{
-        id::{Generation, SocketId},
-        limits::ANSWERS_AHEAD_BYTES,
-    },
+    base::id::{Generation, SocketId},
     codec::{
         body::BodyReader,
         close::Failure,
@@ -56,8 +53,19 @@ pub(crate) struct Exchange {
     pub(crate) head: HeadReader,
     /// A request whose body is on its way.
     pub(crate) body: Option<(Arc<Request>, BodyReader, Vec<u8>)>,
+    /// That body is a post of this session.
+    pub(crate) posting: Option<u32>,
+    /// A poll that waits.
+    pub(crate) parked: Option<Parked>,
     /// A request that the host has and has not answered.
     pub(crate) asked: Option<(Generation, Answering)>,
+}
+
+/// A poll that waits until its session has something to say.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) session: u32,
+    pub(crate) request: Arc<Request>,
 }
 
 /// A WebSocket handshake that waits for its guard.
@@ -74,8 +82,11 @@ pub(crate) struct Waiting {
 pub(crate) struct Open {
     pub(crate) reader: Reader,
     pub(crate) client: Client,
-    /// Pings that were answered this turn.
+    /// The turn in which it was last read from, how many pings were answered
+    /// in it, and whether there were messages for the host.
+    pub(crate) turn: u32,
     pub(crate) pings: u8,
+    pub(crate) spoke: bool,
     /// How it will end, once the host has had its say on what came before.
     pub(crate) ending: Option<Box<Ending>>,
 }
@@ -85,11 +96,15 @@ pub(crate) struct Open {
 pub(crate) enum Client {
     /// One socket, in the JSON or the raw dialect.
     Plain(SocketId),
+    /// An Engine.IO session.
+    Session(u32),
+    /// An Engine.IO session on polling that may move here.
+    Probe(u32),
 }
 
 impl Open {
     pub(crate) fn new(client: Client) -> Self {
-        Self { reader: Reader::default(), client, pings: 0, ending: None }
+        Self { reader: Reader::default(), client, turn: 0, pings: 0, spoke: false, ending: None }
     }
 }
 
@@ -110,15 +125,17 @@ impl Connection {
         }
     }
 
-    /// Whether bytes from the peer are of use now, while `owed` bytes wait to be
-    /// sent to it.
-    pub(crate) fn wants_bytes(&self, waiting_bytes: u32, owed: usize) -> bool {
+    /// Whether bytes from the peer are of use now.
+    pub(crate) fn wants_bytes(&self, waiting_bytes: u32) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.len());
         match &self.state {
-            State::Http(exchange) => exchange.asked.is_none() && held == 0 && owed <= ANSWERS_AHEAD_BYTES,
+            // While a poll waits the end of its connection must be seen.
+            State::Http(exchange) if exchange.parked.is_some() => held < waiting_bytes as usize,
+            State::Http(exchange) => exchange.asked.is_none() && held == 0,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,
-            State::Closing(_) | State::Lingering => true,
+            State::Closing(_) => held == 0,
+            State::Lingering => true,
             State::Finishing | State::Dead => false,
         }
     }

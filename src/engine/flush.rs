@@ -5,14 +5,14 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::{Client, State},
-    queue::{MOST_PIECES, NOBODY},
+    connection::{Client, Open, State},
+    queue::{Carrier, MOST_PIECES},
     reason::Reason,
     timers::Timer,
     turn::Record,
 };
 use crate::{
-    base::{Millis, limits::ANSWERS_AHEAD_BYTES},
+    base::Millis,
     codec::frame::{self, Opcode},
 };
 
@@ -42,14 +42,15 @@ impl Engine {
     pub(crate) fn flush(&mut self, wire: &mut impl Wire, now: Millis) {
         self.now = now;
         self.pressed = false;
-        let mut listed = std::mem::take(&mut self.dirty);
-        for &key in &listed {
-            self.flush_queue(key, wire);
+        // The answer to a poll, or a goodbye, makes another queue dirty; each
+        // comes up once, so there is an end to it.
+        while !self.dirty.is_empty() {
+            let mut listed = std::mem::take(&mut self.dirty);
+            listed.drain(..).for_each(|key| self.flush_queue(key, wire));
+            if self.dirty.is_empty() {
+                self.dirty = listed;
+            }
         }
-        listed.clear();
-        // What came up meanwhile (goodbyes, drains) is few and goes next turn.
-        listed.append(&mut self.dirty);
-        self.dirty = listed;
         self.chunks.end_turn();
         self.keep_memory_bound();
     }
@@ -57,15 +58,18 @@ impl Engine {
     fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         queue.dirty = false;
-        let (connection, before) = (queue.connection, queue.bytes());
-        if connection == NOBODY || queue.blocked {
+        let connection = match queue.carrier {
+            Carrier::Connection(connection) => connection,
+            Carrier::Polls(session) => return self.answer_poll(session),
+        };
+        if queue.blocked {
             return;
         }
         if let Some(body) = queue.owed_pong.take() {
             let piece = self.chunks.append(&mut self.direct, body.len() + 2, |out| {
                 frame::write(out, Opcode::Pong, &body);
             });
-            queue.push_control(piece, &mut self.chunks);
+            queue.push_owed_pong(piece, &mut self.chunks);
             self.queued_bytes += piece.len();
         }
         while !queue.is_empty() && !queue.blocked {
@@ -91,29 +95,32 @@ impl Engine {
         if queue.blocked {
             queue.settle(&mut self.chunks);
         }
-        self.after_flush(key, connection, before, wire);
+        self.after_flush(key, connection, wire);
     }
 
-    fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
+    fn after_flush(&mut self, key: u32, connection: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
         let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
-        let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
         if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
             self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
         }
-        if is_empty && let State::Finishing = entry.state {
-            wire.finish(connection);
-            self.set_state(connection, State::Lingering);
-            self.timers.set(connection, Timer::Linger, self.now);
-        } else if has_read && let State::Http(_) = entry.state {
-            // Its next request had to wait for this.
-            match entry.held {
-                Some(_) => self.resume_later(connection),
-                None => self.wanting.push(connection),
+        match &entry.state {
+            State::Finishing if is_empty => {
+                wire.finish(connection);
+                self.set_state(connection, State::Lingering);
+                self.timers.set(connection, Timer::Linger, self.now);
             }
+            State::Http(exchange) if is_empty && exchange.asked.is_none() && exchange.parked.is_none() => {
+                // On to its next request.
+                match entry.held {
+                    Some(_) => self.resume_later(connection),
+                    None => self.wanting.push(connection),
+                }
+            }
+            _ => {}
         }
     }
 
@@ -125,14 +132,13 @@ impl Engine {
                 let Some(connection) = self.connections.get(*key as usize) else { return 0 };
                 let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
                 let partial = match &connection.state {
-                    State::Open(open) => open.reader.held(),
+                    State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
                     State::Http(exchange) => {
                         exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
                     }
                     _ => 0,
                 };
-                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
-                queued + partial + held
+                queued + partial
             };
             let keys = self.connections.iter().map(|(key, _)| key as u32);
             let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };
@@ -143,15 +149,18 @@ impl Engine {
     /// Ends a connection to free what it holds.
     fn give_up(&mut self, key: u32) {
         let Some(connection) = self.connections.get(key as usize) else { return };
-        let queue = connection.queue;
-        if let Some(Client::Plain(socket)) = connection.client() {
-            self.cut_off(socket, key, Reason::OutOfMemory);
+        let (queue, client) = (connection.queue, connection.client());
+        let Some(queue) = self.queues.get_mut(queue as usize) else { return };
+        if let (Some(Client::Plain(socket)), State::Open(_), false) =
+            (client, &connection.state, queue.blocked)
+        {
+            // It holds unfinished messages, and the kernel takes a goodbye.
+            return self.cut_off(socket, Reason::OutOfMemory);
         }
-        // What is left of its queue is part of one frame, which may be large.
+        // What a cut would leave of its queue is part of a frame, which may be
+        // large: there is no goodbye.
+        self.queued_bytes -= queue.bytes();
+        queue.clear(&mut self.chunks);
         self.kill(key, Reason::OutOfMemory);
-        if let Some(queue) = self.queues.get_mut(queue as usize) {
-            self.queued_bytes -= queue.bytes();
-            queue.clear(&mut self.chunks);
-        }
     }
 }

@@ -27,7 +27,9 @@ impl Engine {
         }
         let client = open.client;
         let mut reader = std::mem::take(&mut open.reader);
-        open.pings = 0;
+        if open.turn != self.turns {
+            (open.turn, open.pings, open.spoke) = (self.turns, 0, false);
+        }
         let held_before = reader.held();
         let most = self.config.limits.turn_messages;
         let mut messages = 0;
@@ -42,9 +44,12 @@ impl Engine {
                     if let Body::InPlace(range) = &body {
                         self.turn.keep_to(range.end);
                     }
-                    self.stats.messages_in += 1;
+                    // A probe becomes a session on its way through a read.
+                    let client = self.client_of(key).unwrap_or(client);
                     match client {
                         Client::Plain(socket) => self.take_message(socket, kind, body),
+                        Client::Session(session) => self.take_session_message(session, kind, body),
+                        Client::Probe(session) => self.take_probe(key, session, kind, body),
                     }
                 }
                 Unit::Ping(body) => self.take_ping(key, body.as_slice()),
@@ -57,6 +62,7 @@ impl Engine {
         self.partial_bytes = self.partial_bytes + reader.held() - held_before;
         if let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) {
             open.reader = reader;
+            open.spoke |= messages > 0;
         } else {
             // It was cut off over what it said.
             self.partial_bytes -= reader.held();
@@ -64,7 +70,7 @@ impl Engine {
             return end;
         }
         if let Some(ending) = ending {
-            self.note_ending(key, ending, messages);
+            self.note_ending(key, ending);
         } else if at < end {
             self.hold(key, at, end);
             self.resume_later(key);
@@ -72,16 +78,15 @@ impl Engine {
         end
     }
 
-    /// The client ends it. If messages came right before, the host is heard on
+    /// The client ends it. If messages came in this turn, the host is heard on
     /// them first, and the end comes next turn.
-    fn note_ending(&mut self, key: u32, ending: Ending, messages: u32) {
-        if messages == 0 {
-            self.end_websocket(key, ending);
-        } else if let Some(Connection { state: State::Open(open), .. }) =
-            self.connections.get_mut(key as usize)
-        {
-            open.ending = Some(Box::new(ending));
-            self.resume_later(key);
+    fn note_ending(&mut self, key: u32, ending: Ending) {
+        match self.connections.get_mut(key as usize) {
+            Some(Connection { state: State::Open(open), .. }) if open.spoke => {
+                open.ending = Some(Box::new(ending));
+                self.resume_later(key);
+            }
+            _ => self.end_websocket(key, ending),
         }
     }
 
@@ -115,6 +120,13 @@ impl Engine {
     pub(super) fn lose(&mut self, client: Client, reason: Reason, code: Option<u16>, text: &str) {
         match client {
             Client::Plain(socket) => self.part(socket, reason, code, text),
+            Client::Session(session) => {
+                // Socket.IO says goodbye with a packet of its own.
+                let left = reason == Reason::ClientLeft;
+                let reason = if left { Reason::TransportClose } else { reason };
+                self.lose_session(session, reason, code);
+            }
+            Client::Probe(session) => self.end_probe(session),
         }
     }
 
@@ -146,14 +158,14 @@ impl Engine {
         let State::Open(open) = &mut connection.state else { return };
         let queue_key = connection.queue;
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
-        if queue.blocked || open.pings >= PINGS_PER_TURN {
-            queue.owed_pong = Some(body.into());
+        if queue.blocked || queue.owed_pong.is_some() || open.pings >= PINGS_PER_TURN {
+            queue.owed_pong = Some(Box::new(body.to_vec()));
         } else {
             open.pings += 1;
             let piece = self.chunks.append(&mut self.direct, body.len() + 2, |out| {
                 frame::write(out, Opcode::Pong, body);
             });
-            queue.push(piece, &mut self.chunks);
+            queue.push_pong(piece, &mut self.chunks);
             self.queued_bytes += piece.len();
         }
         super::mark_dirty(&mut self.dirty, queue, queue_key);
@@ -180,14 +192,18 @@ impl Engine {
         self.finish(key);
     }
 
-    /// Cuts the send queue at the next frame boundary and puts a close frame there.
+    /// Puts a close frame behind everything else. What the kernel has refused
+    /// is cut before, at the next frame boundary: nobody waits for it any more.
     pub(super) fn close_frame(&mut self, key: u32, code: Option<u16>, text: &str) {
         let Some(connection) = self.connections.get(key as usize) else { return };
-        let Some(queue) = self.queues.get_mut(connection.queue as usize) else { return };
-        let before = queue.bytes();
-        queue.cut(&mut self.chunks);
-        self.queued_bytes -= before - queue.bytes();
-        self.push_control(key, |out| frame::write_close(out, code, text));
+        let queue_key = connection.queue;
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        if queue.blocked {
+            let before = queue.bytes();
+            queue.cut(&mut self.chunks);
+            self.queued_bytes -= before - queue.bytes();
+        }
+        self.push_frames(queue_key, 127, |out| frame::write_close(out, code, text));
     }
 
     /// Puts a control frame in at the next frame boundary.
@@ -214,5 +230,33 @@ impl Engine {
         queue.push(piece, &mut self.chunks);
         self.queued_bytes += piece.len();
         super::mark_dirty(&mut self.dirty, queue, queue_key);
+    }
+
+    /// Who is behind a WebSocket right now.
+    fn client_of(&self, key: u32) -> Option<Client> {
+        self.connections.get(key as usize)?.client()
+    }
+
+    /// Appends frames to a queue, whoever carries it.
+    pub(super) fn push_frames(&mut self, queue_key: u32, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let piece = self.chunks.append(&mut self.direct, size, write);
+        queue.push(piece, &mut self.chunks);
+        self.queued_bytes += piece.len();
+        super::mark_dirty(&mut self.dirty, queue, queue_key);
+    }
+
+    /// Our close frame is in the queue: on to the peer's, unless it has said
+    /// its last word.
+    pub(super) fn close_behind(&mut self, key: u32) {
+        let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) else {
+            return;
+        };
+        if open.ending.is_some() {
+            return self.finish(key);
+        }
+        let reader = std::mem::take(&mut open.reader);
+        self.set_state(key, State::Closing(reader));
+        self.timers.set(key, Timer::Close, self.now);
     }
 }

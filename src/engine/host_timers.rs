@@ -64,7 +64,7 @@ impl HostTimers {
         let tag = timer.tag;
         match timer.interval_ms {
             Some(interval) => {
-                timer.deadline = deadline.saturating_add(interval).max(now + 1);
+                timer.deadline = deadline.saturating_add(interval).max(now.saturating_add(1));
                 self.deadlines.insert((timer.deadline, id), ());
             }
             None => {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::{
     Engine,
     connection::{Connection, Exchange, State},
+    say::check_size,
     timers::Timer,
     turn::{Record, Turn},
 };
 use crate::{
-    base::{error::Result, id::RequestId, limits::ANSWERS_AHEAD_BYTES},
+    base::{error::Result, id::RequestId},
     codec::{
         body::BodyReader,
         http::{Fault, Head, Request},
@@ -20,17 +21,13 @@ use crate::{
 
 impl Engine {
     /// Looks at bytes of HTTP from `at` on; answers how far it has come.
-    /// Nothing is looked at while the host owes an answer, or the client reads
-    /// none of those it has been given.
+    /// Nothing is looked at while the host owes an answer.
     pub(super) fn take_http(&mut self, key: u32, at: usize, end: usize) -> usize {
-        if self.queue_of(key).is_some_and(|queue| queue.bytes() > ANSWERS_AHEAD_BYTES) {
-            return at;
-        }
         let Some(Connection { state: State::Http(exchange), .. }) = self.connections.get_mut(key as usize)
         else {
             return at;
         };
-        if exchange.asked.is_some() {
+        if exchange.asked.is_some() || exchange.parked.is_some() {
             return at;
         }
         if exchange.body.is_some() {
@@ -62,6 +59,9 @@ impl Engine {
         if request.is_upgrade() {
             return self.upgrade(key, request);
         }
+        if self.is_engineio(&request) {
+            return self.take_engineio(key, request, more_is_there);
+        }
         self.stats.requests += 1;
         let answering = Answering::to(&request);
         let body = match BodyReader::new(request.body(), self.config.limits.message_bytes) {
@@ -71,13 +71,24 @@ impl Engine {
         if body.is_done() {
             return self.answer(key, Arc::new(request), Vec::new());
         }
+        self.begin_body(key, Arc::new(request), body, more_is_there);
+    }
+
+    /// The body of a request is on its way.
+    pub(super) fn begin_body(
+        &mut self,
+        key: u32,
+        request: Arc<Request>,
+        body: BodyReader,
+        more_is_there: bool,
+    ) {
         // RFC 9110 §10.1.1: who has sent some of the body does not wait for it.
         if request.expect_continue() && !more_is_there {
             self.say_http(key, |out| out.extend_from_slice(response::CONTINUE));
         }
         self.timers.set(key, Timer::Body, self.now);
         if let Some(exchange) = self.exchange(key) {
-            exchange.body = Some((Arc::new(request), body, Vec::new()));
+            exchange.body = Some((request, body, Vec::new()));
         }
     }
 
@@ -110,6 +121,9 @@ impl Engine {
 
     /// A whole request is there: the host answers it, or nobody does.
     fn answer(&mut self, key: u32, request: Arc<Request>, payload: Vec<u8>) {
+        if self.is_engineio(&request) {
+            return self.take_post(key, &request, payload);
+        }
         let answering = Answering::to(&request);
         if !self.config.http || self.closed {
             let status = if self.closed { 503 } else { 404 };
@@ -135,10 +149,12 @@ impl Engine {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<bool> {
+        check_size(body.len())?;
         let key = request.index();
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
         let asked = asked.filter(|(asked, _)| RequestId::new(key, *asked) == request);
         let answering = asked.map_or(Answering::UNREADABLE, |(_, answering)| answering);
+        let answering = if self.closed { answering.closing() } else { answering };
         let mut out = Vec::new();
         response::write(&mut out, status, headers, body, answering)?;
         if asked.is_some() {
@@ -148,19 +164,15 @@ impl Engine {
         Ok(asked.is_some())
     }
 
-    /// An answer is in the send queue: on to the next request, or to the end.
-    fn answered(&mut self, key: u32, answering: Answering) {
+    /// An answer is in the send queue: on to the next request once it is out,
+    /// or to the end.
+    pub(super) fn answered(&mut self, key: u32, answering: Answering) {
         if !answering.keep_alive || self.closed {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);
-        let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        let State::Http(exchange) = &mut connection.state else { return };
-        let waited = exchange.asked.take().is_some();
-        if connection.held.is_some() {
-            self.resume_later(key);
-        } else if waited {
-            self.wanting.push(key);
+        if let Some(exchange) = self.exchange(key) {
+            exchange.asked = None;
         }
     }
 
@@ -208,7 +220,7 @@ impl Engine {
         super::mark_dirty(&mut self.dirty, queue, queue_key);
     }
 
-    fn exchange(&mut self, key: u32) -> Option<&mut Exchange> {
+    pub(super) fn exchange(&mut self, key: u32) -> Option<&mut Exchange> {
         match &mut self.connections.get_mut(key as usize)?.state {
             State::Http(exchange) => Some(exchange),
             _ => None,

@@ -20,16 +20,21 @@ mod frames;
 mod host_timers;
 mod http;
 mod plain;
+mod polling;
 mod queue;
 pub(crate) mod reason;
+mod recovery;
 mod say;
+mod session;
+mod socketio;
 pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
 mod timers;
 pub(crate) mod turn;
+mod upgrade;
 
-use std::{mem, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, mem, net::SocketAddr, sync::Arc};
 
 use slab::Slab;
 
@@ -37,26 +42,29 @@ use crate::{
     base::{
         Millis,
         id::{Generation, SocketId},
-        limits::{LINGER_MS, UNLIMITED},
+        limits::{LINGER_MS, Limits, UNLIMITED},
         pool::BufferPool,
     },
     codec::{
         http::Request,
         message::{ReadLimits, Reader},
     },
-    hub::{Change, Hub, SeededMap, acks::Acks, seeded},
+    hub::{Change, Hub, SeededMap, Sid, acks::Acks, seeded},
     session::FORMATS,
 };
 use chunks::{Chunks, Log};
-pub use commands::Accept;
+pub use commands::{Accept, Protocol, Transport};
 use config::Config;
 use connection::{Connection, Exchange, Open, State};
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
-use queue::SendQueue;
+use queue::{Carrier, SendQueue};
 use reason::Reason;
-pub(crate) use say::Loudness;
+use recovery::Recovery;
 pub use say::Payload;
+pub(crate) use say::{Loudness, check_size};
+use session::{Session, Unclaimed};
+use socketio::Door;
 use stats::Stats;
 use timers::{Timer, Timers};
 use turn::{Record, Turn};
@@ -84,6 +92,8 @@ pub(crate) struct Engine {
     timers: Timers,
     host_timers: HostTimers,
     turn: Turn,
+    /// Counts turns.
+    turns: u32,
     pool: BufferPool,
     /// Connections that have something to be looked at next turn.
     resuming: Vec<u32>,
@@ -91,13 +101,24 @@ pub(crate) struct Engine {
     wanting: Vec<u32>,
     /// Connections that are over.
     dead: Vec<u32>,
+    sessions: Slab<Session>,
+    by_sid: SeededMap<Sid, u32>,
+    unclaimed: Unclaimed,
+    recovery: Recovery,
+    session_timers: Timers,
+    entry_timers: Timers,
+    attachment_timers: Timers,
+    /// Socket.IO clients that wait for their guard, and until when.
+    doors: SeededMap<SocketId, Door>,
+    guards: BTreeSet<(Millis, SocketId)>,
+    /// What Socket.IO clients gave as `auth`, if anything.
+    auths: SeededMap<SocketId, Box<str>>,
     /// The requests that sockets came with, as long as they are kept.
     handshakes: SeededMap<SocketId, Arc<Request>>,
     /// Sockets whose handshake goes with the next turn.
     announced: Vec<SocketId>,
     requests: Generation,
-    /// Memory of messages that have arrived in part, and of bytes that wait to
-    /// be looked at.
+    /// Memory of messages that have arrived in part.
     partial_bytes: usize,
     queued_bytes: usize,
     stats: Stats,
@@ -112,26 +133,15 @@ impl Engine {
     /// A server to which nobody is connected; `random` must be unguessable.
     pub(crate) fn new(config: Config, mut random: Random) -> Self {
         let limits = &config.limits;
-        let mut seeds = [[0; 8]; 3];
+        let mut seeds = [[0; 8]; 4];
         seeds.iter_mut().for_each(|seed| random(seed));
-        let [hub_seed, acks_seed, handshakes_seed] = seeds.map(u64::from_le_bytes);
+        let [hub_seed, acks_seed, handshakes_seed, sessions_seed] = seeds.map(u64::from_le_bytes);
         let mut hub = Hub::new(hub_seed, limits.rooms);
         (hub.watch_rooms, hub.watch_members) = (config.room_events, config.member_events);
         hub.open("/", crate::hub::Namespace::default());
-        let timers = Timers::new(|timer| {
-            let wait_ms = match timer {
-                Timer::Head => limits.head_timeout_ms,
-                Timer::Body => limits.body_timeout_ms,
-                Timer::Idle => limits.idle_timeout_ms,
-                Timer::Respond => limits.response_timeout_ms,
-                Timer::Guard => limits.connect_timeout_ms,
-                Timer::Ping => limits.ping_interval_ms,
-                Timer::Pong => limits.ping_timeout_ms,
-                Timer::Close => limits.close_timeout_ms,
-                Timer::Linger => LINGER_MS,
-            };
-            (wait_ms != UNLIMITED).then_some(wait_ms)
-        });
+        let timers = || Timers::new(|timer| wait_of(timer, limits));
+        let (timers, session_timers, entry_timers, attachment_timers) =
+            (timers(), timers(), timers(), timers());
         Self {
             read_limits: ReadLimits {
                 message_bytes: limits.message_bytes,
@@ -149,10 +159,21 @@ impl Engine {
             timers,
             host_timers: HostTimers::default(),
             turn: Turn::default(),
+            turns: 0,
             pool: BufferPool::default(),
             resuming: Vec::new(),
             wanting: Vec::new(),
             dead: Vec::new(),
+            sessions: Slab::new(),
+            by_sid: seeded(sessions_seed),
+            unclaimed: Unclaimed::new(),
+            recovery: Recovery::new(sessions_seed),
+            session_timers,
+            entry_timers,
+            attachment_timers,
+            doors: seeded(sessions_seed),
+            guards: BTreeSet::new(),
+            auths: seeded(sessions_seed),
             handshakes: seeded(handshakes_seed),
             announced: Vec::new(),
             requests: Generation::FIRST,
@@ -172,6 +193,7 @@ impl Engine {
     /// A turn begins: what the events of the last one were about is forgotten.
     pub(crate) fn begin_turn(&mut self, events: &mut Turn, now: Millis) {
         self.now = now;
+        self.turns = self.turns.wrapping_add(1);
         events.clear(&mut self.pool);
         self.reap_sockets();
         for socket in mem::take(&mut self.announced) {
@@ -184,7 +206,7 @@ impl Engine {
         self.now = now;
         let entry = self.connections.vacant_entry();
         let key = entry.key() as u32;
-        let queue = self.queues.insert(SendQueue::new(key)) as u32;
+        let queue = self.queues.insert(SendQueue::new(Carrier::Connection(key))) as u32;
         let state = State::Http(Box::new(Exchange { peer, ..Exchange::default() }));
         entry.insert(Connection { queue, heard: false, resuming: false, state, held: None });
         self.timers.set(key, Timer::Head, now);
@@ -213,7 +235,11 @@ impl Engine {
     /// Whether bytes of this connection are of use now. When that changes, it
     /// comes out of [`take_wanting`](Self::take_wanting).
     pub(crate) fn wants_bytes(&self, key: u32) -> bool {
-        wants_bytes(&self.connections, &self.queues, self.config.limits.waiting_bytes, key)
+        let Some(connection) = self.connections.get(key as usize) else { return false };
+        // Who asks and asks and does not read the answers is not read either.
+        let is_answered = |queue: &SendQueue| queue.is_empty() || !matches!(connection.state, State::Http(_));
+        connection.wants_bytes(self.config.limits.waiting_bytes)
+            && self.queues.get(connection.queue as usize).is_some_and(is_answered)
     }
 
     /// A connection that may want bytes again.
@@ -240,7 +266,6 @@ impl Engine {
             }
             let held = connection.held.take();
             if let Some(held) = held {
-                self.partial_bytes -= held.capacity();
                 let range = self.turn.stage(&held);
                 self.take_bytes(key, range.start, range.end);
             }
@@ -252,12 +277,10 @@ impl Engine {
     /// The peer has closed its end.
     pub(crate) fn end(&mut self, key: u32, now: Millis) {
         self.now = now;
-        let Some(connection) = self.connections.get(key as usize) else { return };
+        let Some(connection) = self.connections.get_mut(key as usize) else { return };
         match &connection.state {
-            // Who half-closes behind a request still gets the answer, and all
-            // of it.
+            // Who half-closes behind a request still gets the answer.
             State::Http(exchange) if exchange.asked.is_some() => {}
-            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => self.finish(key),
             // What it sent before is looked at first; the end is seen again then.
             State::Open(open) if open.ending.is_some() => {
                 self.resume_one(key);
@@ -302,28 +325,51 @@ impl Engine {
         if self.has_work() {
             return Some(self.now);
         }
-        let deadlines = [self.timers.deadline(), self.acks.deadline(), self.host_timers.deadline()];
+        let deadlines = [
+            self.timers.deadline(),
+            self.session_timers.deadline(),
+            self.entry_timers.deadline(),
+            self.attachment_timers.deadline(),
+            self.guards.first().map(|&(deadline, _)| deadline),
+            self.recovery.deadline(),
+            self.acks.deadline(),
+            self.host_timers.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
     /// Whether the next turn has something to do that needs no waiting.
     pub(crate) fn has_work(&self) -> bool {
-        let stops = self.closed && !self.stopped && self.connections.is_empty();
-        stops || !self.turn.records.is_empty() || !self.resuming.is_empty() || !self.wanting.is_empty()
+        !self.turn.records.is_empty()
+            || !self.resuming.is_empty()
+            || !self.wanting.is_empty()
+            || self.has_stopped()
+    }
+
+    /// Whether the host is still to be told that all are gone.
+    fn has_stopped(&self) -> bool {
+        self.closed && !self.stopped && self.connections.is_empty()
     }
 
     /// Does what is due by `now`. Connections for which `unread` says that
-    /// bytes of theirs have not been looked at, and will be, are not taken for
-    /// silent.
+    /// bytes of theirs have not been looked at are not taken for silent.
     pub(crate) fn handle_timeout(&mut self, now: Millis, unread: impl Fn(u32) -> bool) {
         self.now = now;
-        let waiting_bytes = self.config.limits.waiting_bytes;
         loop {
+            // Who reads no answers is not read: its unread bytes are no excuse.
             let Self { timers, connections, queues, .. } = self;
-            let will_be_read = |key| unread(key) && wants_bytes(connections, queues, waiting_bytes, key);
-            let Some((key, timer)) = timers.take_expired(now, will_be_read) else { break };
+            let is_owed = |key: u32| {
+                let Some(connection) = connections.get(key as usize) else { return false };
+                let queue = queues.get(connection.queue as usize);
+                matches!(connection.state, State::Http(_)) && queue.is_some_and(|queue| !queue.is_empty())
+            };
+            let expired = timers.take_expired(now, |key| unread(key) && !is_owed(key));
+            let Some((key, timer)) = expired else { break };
             self.expire(key, timer);
         }
+        self.expire_sessions(&unread);
+        self.expire_guards();
+        self.expire_gone();
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }
@@ -336,7 +382,7 @@ impl Engine {
     /// be clear, is what the next turn fills.
     pub(crate) fn take_turn(&mut self, events: &mut Turn) {
         self.hub.deliver_left();
-        if self.closed && !self.stopped && self.connections.is_empty() {
+        if self.has_stopped() {
             self.stopped = true;
             self.turn.push(Record::Stopped);
         }
@@ -364,10 +410,7 @@ impl Engine {
         for key in mem::take(&mut self.dead) {
             let Some(connection) = self.connections.try_remove(key as usize) else { continue };
             self.timers.clear(key);
-            if let Some(mut queue) = self.queues.try_remove(connection.queue as usize) {
-                self.queued_bytes -= queue.bytes();
-                queue.clear(&mut self.chunks);
-            }
+            self.free_queue(connection.queue);
             close(key);
         }
     }
@@ -400,10 +443,7 @@ impl Engine {
     fn hold(&mut self, key: u32, at: usize, end: usize) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
         let bytes = self.turn.bytes(at..end);
-        let held = connection.held.get_or_insert_default();
-        let before = held.capacity();
-        held.extend_from_slice(bytes);
-        self.partial_bytes += held.capacity() - before;
+        connection.held.get_or_insert_default().extend_from_slice(bytes);
     }
 
     /// Lists a connection to be looked at next turn.
@@ -433,7 +473,8 @@ impl Engine {
             Timer::Ping => self.ping(key),
             Timer::Pong => self.miss_pong(key),
             Timer::Idle => self.finish(key),
-            Timer::Close | Timer::Linger => self.kill(key, Reason::TransportClose),
+            Timer::Upgrade => self.expire_probe(key),
+            _ => self.kill(key, Reason::TransportClose),
         }
     }
 
@@ -450,6 +491,8 @@ impl Engine {
         if let State::Dead = connection.state {
             return;
         }
+        self.abandon_request(key, reason);
+        let Some(connection) = self.connections.get(key as usize) else { return };
         if let Some(client) = connection.client() {
             self.lose(client, reason, Some(crate::codec::close::code::ABNORMAL), reason.as_str());
         }
@@ -461,16 +504,14 @@ impl Engine {
     /// Moves a connection on; what its old state held is given back.
     fn set_state(&mut self, key: u32, state: State) {
         let Some(connection) = self.connections.get_mut(key as usize) else { return };
-        let still_read = matches!(state, State::Open(_) | State::Waiting(_) | State::Http(_));
-        if !still_read && let Some(held) = connection.held.take() {
-            self.partial_bytes -= held.capacity();
+        if let State::Finishing | State::Lingering | State::Dead = state {
+            connection.held = None;
         }
-        let old = mem::replace(&mut connection.state, state);
-        match old {
+        match mem::replace(&mut connection.state, state) {
             State::Open(Open { mut reader, .. }) | State::Closing(mut reader) => self.end_reader(&mut reader),
             State::Http(exchange) => {
-                let body = exchange.body.map_or(0, |(_, _, payload)| payload.capacity());
-                self.partial_bytes -= body;
+                self.partial_bytes -= exchange.body.map_or(0, |(_, _, payload)| payload.capacity());
+                self.leave_http(exchange.parked.map(|parked| parked.session), exchange.posting);
             }
             _ => {}
         }
@@ -482,15 +523,21 @@ impl Engine {
         reader.end(&mut self.pool);
     }
 
-    fn queue_of(&self, key: u32) -> Option<&SendQueue> {
-        self.queues.get(self.connections.get(key as usize)?.queue as usize)
+    fn mark_connection_dirty(&mut self, key: u32) {
+        let queue = self.connections.get(key as usize).map(|connection| connection.queue);
+        queue.into_iter().for_each(|queue| self.mark_queue_dirty(queue));
     }
 
-    fn mark_connection_dirty(&mut self, key: u32) {
-        let Some(connection) = self.connections.get(key as usize) else { return };
-        let queue = connection.queue;
-        if let Some(entry) = self.queues.get_mut(queue as usize) {
-            mark_dirty(&mut self.dirty, entry, queue);
+    fn mark_queue_dirty(&mut self, key: u32) {
+        if let Some(queue) = self.queues.get_mut(key as usize) {
+            mark_dirty(&mut self.dirty, queue, key);
+        }
+    }
+
+    fn free_queue(&mut self, key: u32) {
+        if let Some(mut queue) = self.queues.try_remove(key as usize) {
+            self.queued_bytes -= queue.bytes();
+            queue.clear(&mut self.chunks);
         }
     }
 
@@ -518,16 +565,23 @@ impl Engine {
     }
 }
 
-/// Whether bytes of a connection are of use now.
-fn wants_bytes(
-    connections: &Slab<Connection>,
-    queues: &Slab<SendQueue>,
-    waiting_bytes: u32,
-    key: u32,
-) -> bool {
-    let Some(connection) = connections.get(key as usize) else { return false };
-    let owed = queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
-    connection.wants_bytes(waiting_bytes, owed)
+/// How long a wait of a kind is; `None` for ever.
+fn wait_of(timer: Timer, limits: &Limits) -> Option<u32> {
+    let wait_ms = match timer {
+        Timer::Head => limits.head_timeout_ms,
+        Timer::Body => limits.body_timeout_ms,
+        Timer::Idle => limits.idle_timeout_ms,
+        Timer::Respond => limits.response_timeout_ms,
+        Timer::Guard | Timer::Enter => limits.connect_timeout_ms,
+        Timer::Ping => limits.ping_interval_ms,
+        Timer::Pong => limits.ping_timeout_ms,
+        Timer::Close => limits.close_timeout_ms,
+        Timer::Linger => LINGER_MS,
+        Timer::Upgrade => limits.upgrade_timeout_ms,
+        Timer::Attachments => limits.attachment_timeout_ms,
+        Timer::Fetch => limits.drop_timeout_ms,
+    };
+    (wait_ms != UNLIMITED).then_some(wait_ms)
 }
 
 /// Lists a queue for the next flush, once.

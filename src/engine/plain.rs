@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{
     Engine,
     commands::Accept,
-    config::Origins,
     connection::{Client, Connection, Open, State, Waiting},
     reason::Reason,
     timers::Timer,
@@ -19,7 +18,6 @@ use crate::{
         handshake::{self, Handshake},
         http::{Fault, Request},
         message::{Body, Kind},
-        origin,
         response::{self, Answering},
     },
     hub::{Route, Sid, Stage, namespace::Dialect},
@@ -35,6 +33,9 @@ impl Engine {
             Ok(handshake) => handshake,
             Err(fault) => return self.refuse(key, fault, answering),
         };
+        if self.is_engineio(&request) {
+            return self.upgrade_engineio(key, request, handshake);
+        }
         if self.closed {
             return self.turn_away(key, Fault::new(503, "the server shuts down"), answering);
         }
@@ -66,18 +67,10 @@ impl Engine {
             self.timers.set(key, Timer::Guard, self.now);
             let nsp = self.namespace_span(namespace);
             let handshake = self.turn.request(request);
-            self.turn.push(Record::ConnectRequest { socket, nsp, handshake });
+            let auth = self.turn.text("{}");
+            self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth });
         } else {
             self.admit(key, &Accept::default());
-        }
-    }
-
-    fn allows_origin(&self, request: &Request) -> bool {
-        let Some(origin) = request.header("origin") else { return true };
-        match &self.config.origins {
-            Origins::Any => true,
-            Origins::Same => origin::is_same(origin, request),
-            Origins::List(list) => origin::is_listed(origin, list),
         }
     }
 
@@ -119,7 +112,8 @@ impl Engine {
         let nsp = self.namespace_span(namespace);
         if let Some(request) = self.handshakes.get(&socket) {
             let handshake = self.turn.request(request.clone());
-            self.turn.push(Record::Connect { socket, nsp, handshake });
+            let auth = self.turn.text("{}");
+            self.turn.push(Record::Connect { socket, nsp, handshake, auth, was: None });
         }
         self.note_changes();
         if format == session::JSON {
@@ -141,7 +135,7 @@ impl Engine {
         self.say_frame(socket, Opcode::Text, &text);
     }
 
-    fn new_sid(&mut self) -> Sid {
+    pub(super) fn new_sid(&mut self) -> Sid {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         let (mut bits, mut sid) = ([0; 15], [b'A'; 20]);
         (self.random)(&mut bits);
@@ -151,7 +145,10 @@ impl Engine {
     }
 
     pub(super) fn take_message(&mut self, socket: SocketId, kind: Kind, body: Body) {
-        let Some(entry) = self.hub.get(socket) else { return };
+        // It may have been cut off over what it said just before.
+        let live = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live);
+        let Some(entry) = live else { return };
+        self.stats.messages_in += 1;
         let (namespace, format) = (entry.namespace, entry.route.format);
         if format == session::RAW {
             let nsp = self.namespace_span(namespace);
@@ -239,14 +236,16 @@ impl Engine {
         }
         let namespace = entry.namespace;
         self.close_acks(socket);
+        self.forget_door(socket);
         let nsp = self.namespace_span(namespace);
+        let may_return = self.keep_gone(socket, reason);
         let mut rooms = Vec::new();
         let turn = &mut self.turn;
         self.hub.remove(socket, |room| rooms.push(turn.text(room)));
         let rooms = self.turn.run(rooms);
         let text = self.turn.text(text);
         self.stats.count_disconnect(reason);
-        self.turn.push(Record::Disconnect { socket, nsp, reason, code, text, rooms });
+        self.turn.push(Record::Disconnect { socket, nsp, reason, code, text, rooms, may_return });
         self.note_changes();
     }
 }

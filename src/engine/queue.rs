@@ -16,8 +16,15 @@ const PIECE_COST: usize = 32;
 const SMALL_REST: usize = 2 << 10;
 /// Pieces handed to the system in one call.
 pub(crate) const MOST_PIECES: usize = 64;
-/// No connection carries this queue now.
-pub(crate) const NOBODY: u32 = u32::MAX;
+
+/// Who brings a queue to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A connection, whose bytes it is.
+    Connection(u32),
+    /// An Engine.IO session on polling: the polls of its client.
+    Polls(u32),
+}
 
 /// Bytes that a session owes to its client.
 #[derive(Debug)]
@@ -31,8 +38,9 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// How many bytes at the front are an HTTP answer, not frames.
     prelude: u32,
-    /// The connection that carries the queue, or [`NOBODY`].
-    pub(crate) connection: u32,
+    /// How many of the bytes owed come up to the end of the last pong.
+    pongs: u32,
+    pub(crate) carrier: Carrier,
     /// Messages dropped since the last drain event.
     pub(crate) dropped: u32,
     /// The kernel took less than was offered; it tells when it takes more.
@@ -40,18 +48,19 @@ pub(crate) struct SendQueue {
     /// Listed for the next flush.
     pub(crate) dirty: bool,
     /// Newest ping that could not be answered yet.
-    pub(crate) owed_pong: Option<Box<[u8]>>,
+    pub(crate) owed_pong: Option<Box<Vec<u8>>>,
 }
 
 impl SendQueue {
-    pub(crate) fn new(connection: u32) -> Self {
+    pub(crate) fn new(carrier: Carrier) -> Self {
         Self {
             first: Piece::default(),
             sent: 0,
             more: None,
             bytes: 0,
             prelude: 0,
-            connection,
+            pongs: 0,
+            carrier,
             dropped: 0,
             blocked: false,
             dirty: false,
@@ -100,24 +109,70 @@ impl SendQueue {
 
     /// Puts a control frame in at the next frame boundary.
     pub(crate) fn push_control(&mut self, piece: Piece, chunks: &mut Chunks) {
-        if self.bytes == 0 || self.prelude > 0 {
+        let boundary = self.boundary(chunks);
+        if self.pongs > boundary {
+            self.pongs += piece.len() as u32;
+        }
+        self.insert(boundary, piece, chunks);
+    }
+
+    /// Appends a pong.
+    pub(crate) fn push_pong(&mut self, piece: Piece, chunks: &mut Chunks) {
+        self.push(piece, chunks);
+        self.pongs = u32::try_from(self.bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Puts a pong in at the next frame boundary, but not before another pong:
+    /// pings are answered in their order.
+    pub(crate) fn push_owed_pong(&mut self, piece: Piece, chunks: &mut Chunks) {
+        let at = self.boundary(chunks).max(self.pongs);
+        self.pongs = at.saturating_add(piece.len() as u32);
+        self.insert(at, piece, chunks);
+    }
+
+    /// How many of the bytes owed come before the next frame boundary.
+    fn boundary(&self, chunks: &Chunks) -> u32 {
+        if self.prelude > 0 {
+            return u32::try_from(self.bytes).unwrap_or(u32::MAX);
+        }
+        match self.sent {
+            0 => 0,
+            sent => frame_len(chunks.get(self.first)) - sent,
+        }
+    }
+
+    /// Puts a piece in behind `at` of the bytes owed, where a frame ends.
+    fn insert(&mut self, at: u32, piece: Piece, chunks: &mut Chunks) {
+        if at as usize >= self.bytes {
             return self.push(piece, chunks);
         }
         chunks.hold(piece.chunk);
         self.bytes += piece.len();
         let more = self.more.get_or_insert_default();
-        if self.sent == 0 {
+        let mut before = (at + self.sent) as usize;
+        if before == 0 {
             more.push_front(self.first);
             self.first = piece;
             return;
         }
-        let boundary = self.first.start + frame_len(chunks.get(self.first));
-        if boundary < self.first.end {
-            chunks.hold(self.first.chunk);
-            more.push_front(Piece { start: boundary, ..self.first });
-            self.first.end = boundary;
+        // The piece in which that place is, and how many of `more` come before it.
+        let (mut split, mut place) = (self.first, 0);
+        while before > split.len() {
+            let Some(&next) = more.get(place) else { break };
+            before -= split.len();
+            (split, place) = (next, place + 1);
         }
-        more.push_front(piece);
+        let boundary = split.start + before as u32;
+        let rest = Piece { start: boundary, ..split };
+        match place.checked_sub(1).and_then(|before| more.get_mut(before)) {
+            Some(split) => split.end = boundary,
+            None => self.first.end = boundary,
+        }
+        if rest.len() > 0 {
+            chunks.hold(rest.chunk);
+            more.insert(place, rest);
+        }
+        more.insert(place, piece);
     }
 
     /// Drops everything but the frame that is being sent. An HTTP answer stays,
@@ -134,6 +189,7 @@ impl SendQueue {
         }
         self.first.end = self.first.start + frame_len(chunks.get(self.first));
         self.bytes = self.first.len() - self.sent as usize;
+        self.pongs = self.pongs.min(self.bytes as u32);
     }
 
     /// Drops everything.
@@ -145,7 +201,7 @@ impl SendQueue {
             chunks.release(self.first.chunk);
         }
         self.first = Piece::default();
-        (self.sent, self.bytes, self.prelude) = (0, 0, 0);
+        (self.sent, self.bytes, self.prelude, self.pongs) = (0, 0, 0, 0);
         self.owed_pong = None;
     }
 
@@ -164,9 +220,39 @@ impl SendQueue {
         count
     }
 
+    /// All that is owed, piece by piece; only before anything of it was sent.
+    pub(crate) fn pieces<'c>(&'c self, chunks: &'c Chunks) -> impl Iterator<Item = &'c [u8]> + Clone {
+        debug_assert!(self.sent == 0 && self.prelude == 0);
+        let first = (self.bytes > 0).then_some(self.first);
+        let more = self.more.iter().flat_map(|more| more.iter().copied());
+        first.into_iter().chain(more).map(|piece| chunks.get(piece))
+    }
+
+    /// Puts what another queue owes in front of everything. Nothing of this
+    /// one has been sent.
+    pub(crate) fn put_before(&mut self, mut other: Self) {
+        debug_assert!(self.sent == 0 && self.prelude == 0);
+        self.blocked = other.blocked;
+        if self.owed_pong.is_none() {
+            self.owed_pong = other.owed_pong.take();
+        }
+        if other.bytes == 0 {
+            return;
+        }
+        let own = (self.bytes > 0).then_some(self.first);
+        let mut pieces = other.more.take().unwrap_or_default();
+        pieces.extend(own);
+        pieces.extend(self.more.take().into_iter().flat_map(|more| *more));
+        (self.first, self.sent, self.prelude) = (other.first, other.sent, other.prelude);
+        self.pongs = other.pongs;
+        self.bytes += other.bytes;
+        self.more = Some(pieces).filter(|pieces| !pieces.is_empty());
+    }
+
     /// The kernel took `count` bytes.
     pub(crate) fn advance(&mut self, count: usize, chunks: &mut Chunks) {
         self.bytes -= count;
+        self.pongs = self.pongs.saturating_sub(count as u32);
         let http = (self.prelude as usize).min(count);
         self.prelude -= http as u32;
         let rest = self.drop_pieces(http, chunks);
@@ -210,7 +296,8 @@ impl SendQueue {
     /// that it alone might keep alive, into one of its own.
     pub(crate) fn settle(&mut self, chunks: &mut Chunks) {
         let pieces = 1 + self.more.as_ref().map_or(0, |more| more.len());
-        let small = self.bytes > 0 && self.bytes <= SMALL_REST && pieces <= MOST_PIECES;
+        // What was sent of the frame counts too, since it is copied with the rest.
+        let small = self.bytes > 0 && self.sent as usize + self.bytes <= SMALL_REST && pieces <= MOST_PIECES;
         if !small || self.prelude > 0 || chunks.len(self.first.chunk) <= 2 * SMALL_REST {
             return;
         }
@@ -220,9 +307,10 @@ impl SendQueue {
         let mut slices = [IoSlice::new(&[]); MOST_PIECES];
         let count = self.slices(chunks, &mut slices);
         slices.iter().take(count).for_each(|slice| rest.extend_from_slice(slice));
-        let (sent, bytes, pong) = (self.sent, self.bytes, self.owed_pong.take());
+        let (sent, bytes, pongs, owed) = (self.sent, self.bytes, self.pongs, self.owed_pong.take());
         self.clear(chunks);
-        (self.first, self.sent, self.bytes, self.owed_pong) = (chunks.own(rest), sent, bytes, pong);
+        (self.first, self.sent, self.bytes) = (chunks.own(rest), sent, bytes);
+        (self.pongs, self.owed_pong) = (pongs, owed);
     }
 }
 
@@ -230,3 +318,7 @@ impl SendQueue {
 fn frame_len(bytes: &[u8]) -> u32 {
     frame::frame_len(bytes).map_or(bytes.len(), |length| length.min(bytes.len())) as u32
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -7,7 +7,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It said goodbye in the orderly way: a close frame.
+    /// It said goodbye in the orderly way: a close frame, or Socket.IO's
+    /// DISCONNECT.
     ClientLeft,
     /// Its connection ended without a goodbye.
     TransportClose,
@@ -25,6 +26,8 @@ pub enum Reason {
     GuardTimeout,
     /// It broke the protocol: bad frames, text that is not UTF-8.
     ProtocolError,
+    /// It sent a packet that can't be decoded.
+    ParseError,
     /// It sent a message over the limit.
     MessageTooBig,
     /// It broke another limit, such as the number of fragments.
@@ -39,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ClientLeft,
         Self::TransportClose,
         Self::TransportError,
@@ -49,6 +52,7 @@ impl Reason {
         Self::Rejected,
         Self::GuardTimeout,
         Self::ProtocolError,
+        Self::ParseError,
         Self::MessageTooBig,
         Self::PolicyViolation,
         Self::SlowReader,
@@ -69,6 +73,7 @@ impl Reason {
             Self::Rejected => "rejected",
             Self::GuardTimeout => "guard timeout",
             Self::ProtocolError => "protocol error",
+            Self::ParseError => "parse error",
             Self::MessageTooBig => "message too big",
             Self::PolicyViolation => "policy violation",
             Self::SlowReader => "slow reader",

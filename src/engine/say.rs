@@ -14,14 +14,18 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::SocketId,
         json::{self, Elements},
-        limits::Limits,
+        limits::{HOST_BYTES, Limits},
     },
     codec::{
         close::code,
+        engineio::answer,
         frame::{self, Opcode},
     },
     hub::audience::Selection,
-    session::{self, Data, FORMATS, JSON, Length, Measured, Outgoing, RESERVED, raw},
+    session::{
+        self, Data, FORMATS, JSON, Length, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, Sink, raw,
+        socketio,
+    },
 };
 
 /// The arguments of an event or an ack: a JSON array as text, and the binary
@@ -83,6 +87,7 @@ impl<'a> Payload<'a> {
                 limits.attachments
             )));
         }
+        check_size(self.args.len() + self.attachments.iter().map(|bytes| bytes.len()).sum::<usize>())?;
         json::array(&self.args, limits.json_depth)
             .map_err(|fault| Error::invalid(format!("the arguments must be a JSON array: {fault}")))
     }
@@ -140,6 +145,7 @@ impl Engine {
 
     /// Sends bytes to an audience.
     pub(crate) fn send(&mut self, to: &Selection<'_>, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        check_size(data.as_bytes().len())?;
         self.broadcast(to, &Outgoing::Data(data), loudness)
     }
 
@@ -159,6 +165,7 @@ impl Engine {
 
     /// Sends bytes to one socket.
     pub(crate) fn send_one(&mut self, socket: SocketId, data: Data<'_>, loudness: Loudness) -> Result<usize> {
+        check_size(data.as_bytes().len())?;
         self.say_to(socket, &Outgoing::Data(data), loudness)
     }
 
@@ -169,13 +176,17 @@ impl Engine {
         outgoing: &Outgoing<'_>,
         loudness: Loudness,
     ) -> Result<usize> {
+        if let Some(namespace) = to.namespace {
+            self.hub.find(namespace)?;
+        }
+        let offset = self.store(to, outgoing, loudness);
         let mut pieces: [Option<Piece>; FORMATS] = [None; FORMATS];
         let mut encoded_for = u32::MAX;
         let (mut queued, mut left_out) = (0, 0);
         let mut full = Vec::new();
         let Self { hub, queues, chunks, room_logs, dirty, config, pressed, queued_bytes, .. } = self;
         let cap = config.limits.queue_bytes as usize;
-        hub.visit(to, |room, member| {
+        hub.visit(to, |nsp, room, member| {
             let Some(queue) = queues.get_mut(member.route.queue as usize) else { return };
             // A room belongs to one namespace; another one's members have
             // their own log.
@@ -186,7 +197,14 @@ impl Engine {
             let piece = match pieces.get(format).copied().flatten() {
                 Some(piece) => piece,
                 None => {
-                    let piece = encode(chunks, log_of(room_logs, room, format), format as u8, outgoing);
+                    let piece = encode(
+                        chunks,
+                        log_of(room_logs, room, format),
+                        format as u8,
+                        nsp,
+                        outgoing,
+                        offset.as_deref(),
+                    );
                     if let Some(slot) = pieces.get_mut(format) {
                         *slot = Some(piece);
                     }
@@ -223,14 +241,18 @@ impl Engine {
         loudness: Loudness,
     ) -> Result<usize> {
         let Some(entry) = self.hub.live(socket)? else { return Ok(0) };
-        let (queue_key, format) = (entry.route.queue, entry.route.format);
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
-        let cap = self.config.limits.queue_bytes as usize;
+        let (namespace, queue_key, format) = (entry.namespace, entry.route.queue, entry.route.format);
+        let Some(queue) = self.queues.get(queue_key as usize) else { return Ok(0) };
         if loudness == Loudness::Volatile && queue.blocked {
             self.stats.dropped_volatile += 1;
             return Ok(0);
         }
-        let piece = encode(&mut self.chunks, &mut self.direct, format, outgoing);
+        let is_socketio = session::is_socketio(format);
+        let offset = if is_socketio { self.store_direct(socket, outgoing, loudness) } else { None };
+        let nsp = self.hub.namespace(namespace).map_or("/", |entry| &entry.name);
+        let piece = encode(&mut self.chunks, &mut self.direct, format, nsp, outgoing, offset.as_deref());
+        let cap = self.config.limits.queue_bytes as usize;
+        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
         match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
             Fate::Full => {
                 self.overflow(socket, 1);
@@ -256,10 +278,10 @@ impl Engine {
     /// A message did not fit into a send queue.
     pub(super) fn overflow(&mut self, socket: SocketId, messages: u32) {
         let Some(entry) = self.hub.get(socket) else { return };
-        let (owner, queue) = (entry.owner, entry.route.queue);
+        let queue = entry.route.queue;
         self.stats.dropped_full += u64::from(messages);
         match self.config.overflow {
-            Overflow::Disconnect => self.cut_off(socket, owner, Reason::SlowReader),
+            Overflow::Disconnect => self.cut_off(socket, Reason::SlowReader),
             Overflow::Drop => {
                 if let Some(queue) = self.queues.get_mut(queue as usize) {
                     queue.dropped = queue.dropped.saturating_add(messages);
@@ -269,12 +291,25 @@ impl Engine {
     }
 
     /// Disconnects a client that owes too much reading.
-    pub(super) fn cut_off(&mut self, socket: SocketId, connection: u32, reason: Reason) {
-        log::debug!("connection {connection}: {reason}");
-        self.part(socket, reason, Some(code::TRY_AGAIN_LATER), reason.as_str());
-        self.close_frame(connection, Some(code::TRY_AGAIN_LATER), reason.as_str());
-        self.finish(connection);
+    pub(super) fn cut_off(&mut self, socket: SocketId, reason: Reason) {
+        let Some(entry) = self.hub.get(socket) else { return };
+        let (owner, code) = (entry.owner, Some(code::TRY_AGAIN_LATER));
+        log::debug!("socket {:#x}: {reason}", socket.get());
+        if session::is_socketio(entry.route.format) {
+            return self.end_session(owner, reason, code);
+        }
+        self.part(socket, reason, code, reason.as_str());
+        self.close_frame(owner, code, reason.as_str());
+        self.finish(owner);
     }
+}
+
+/// Checks the size of one message, body or post of the host's.
+pub(crate) fn check_size(bytes: usize) -> Result<()> {
+    if bytes > HOST_BYTES {
+        return Err(Error::limit(format!("{bytes} bytes at once: no more than {HOST_BYTES} can be taken")));
+    }
+    Ok(())
 }
 
 /// Checks the name of an event, a room or a namespace.
@@ -321,30 +356,46 @@ fn log_of(room_logs: &mut Vec<[Log; FORMATS]>, room: u32, format: usize) -> &mut
     &mut room_logs[room as usize][format.min(FORMATS - 1)]
 }
 
-/// Writes a message's frames at the end of a log.
-fn encode(chunks: &mut Chunks, log: &mut Log, format: u8, outgoing: &Outgoing<'_>) -> Piece {
+/// Writes a message's frames at the end of a log: one, and one for each
+/// attachment that travels by itself.
+fn encode(
+    chunks: &mut Chunks,
+    log: &mut Log,
+    format: u8,
+    nsp: &str,
+    outgoing: &Outgoing<'_>,
+    offset: Option<&str>,
+) -> Piece {
     let mut length = Length::default();
-    let attachments: &[&[u8]] = match format {
-        JSON => {
-            session::json::write(&mut length, outgoing);
-            &[]
-        }
-        _ => {
-            raw::write(&mut length, outgoing);
-            raw::attachments(outgoing)
-        }
+    write_text(&mut length, format, nsp, outgoing, offset);
+    let attachments = match format {
+        JSON => &[],
+        RAW => raw::attachments(outgoing),
+        _ => socketio::attachments(outgoing),
     };
-    let opcode = if format == JSON || raw::is_text(outgoing) { Opcode::Text } else { Opcode::Binary };
-    let more: usize = attachments.iter().map(|bytes| bytes.len() + 10).sum();
-    chunks.append(log, length.0 + 10 + more, |out| {
+    let opcode = if format == RAW && !raw::is_text(outgoing) { Opcode::Binary } else { Opcode::Text };
+    let frame_len = |bytes: &&[u8]| match format {
+        SOCKETIO_TEXT => answer::base64_frame_len(bytes),
+        _ => bytes.len() + 10,
+    };
+    let size = length.0 + 10 + attachments.iter().map(frame_len).sum::<usize>();
+    chunks.append(log, size, |out| {
         let (header, header_len) = frame::header(opcode, true, length.0);
         out.extend_from_slice(header.get(..header_len).unwrap_or_default());
-        match format {
-            JSON => session::json::write(out, outgoing),
-            _ => raw::write(out, outgoing),
-        }
+        write_text(out, format, nsp, outgoing, offset);
         for attachment in attachments {
-            frame::write(out, Opcode::Binary, attachment);
+            match format {
+                SOCKETIO_TEXT => answer::write_base64_frame(out, attachment),
+                _ => frame::write(out, Opcode::Binary, attachment),
+            }
         }
     })
+}
+
+fn write_text(sink: &mut impl Sink, format: u8, nsp: &str, outgoing: &Outgoing<'_>, offset: Option<&str>) {
+    match format {
+        JSON => session::json::write(sink, outgoing),
+        RAW => raw::write(sink, outgoing),
+        _ => socketio::write(sink, nsp, outgoing, offset),
+    }
 }

@@ -26,20 +26,17 @@ pub(crate) enum Timer {
     Close,
     /// The peer's end, after ours.
     Linger,
+    /// The switch of a probing WebSocket.
+    Upgrade,
+    /// A session's first namespace.
+    Enter,
+    /// The other attachments of a packet.
+    Attachments,
+    /// A poll that fetches a closed session's last words.
+    Fetch,
 }
 
-impl Timer {
-    /// Whether the peer's silence is timed: then bytes of its that nobody has
-    /// looked at yet may be what is waited for.
-    fn is_of_silence(self) -> bool {
-        match self {
-            Self::Head | Self::Body | Self::Idle | Self::Ping | Self::Pong => true,
-            Self::Respond | Self::Guard | Self::Close | Self::Linger => false,
-        }
-    }
-}
-
-const KINDS: [Timer; 9] = [
+const KINDS: [Timer; 13] = [
     Timer::Head,
     Timer::Body,
     Timer::Idle,
@@ -49,7 +46,29 @@ const KINDS: [Timer; 9] = [
     Timer::Pong,
     Timer::Close,
     Timer::Linger,
+    Timer::Upgrade,
+    Timer::Enter,
+    Timer::Attachments,
+    Timer::Fetch,
 ];
+
+impl Timer {
+    /// Whether the peer may already have sent what is waited for, so that it
+    /// lies unread. The others run out whatever a peer sends: they are about
+    /// the host's silence, or give a peer that talks on an end.
+    fn is_for_silence(self) -> bool {
+        matches!(
+            self,
+            Self::Head
+                | Self::Body
+                | Self::Idle
+                | Self::Pong
+                | Self::Upgrade
+                | Self::Enter
+                | Self::Attachments
+        )
+    }
+}
 
 const NONE: u32 = u32::MAX;
 
@@ -130,9 +149,8 @@ impl Timers {
         firsts.map(|list| self.links[list.first as usize].deadline).min()
     }
 
-    /// Takes one wait that is over. Where silence is timed, connections are left
-    /// aside for which `unread` says that bytes of theirs have not been looked
-    /// at yet.
+    /// Takes one wait that is over. Connections for which `unread` says that
+    /// bytes of theirs have not been looked at yet are not taken for silent.
     pub(crate) fn take_expired(&mut self, now: Millis, unread: impl Fn(u32) -> bool) -> Option<(u32, Timer)> {
         for kind in KINDS {
             let mut key = self.lists[kind as usize].first;
@@ -141,7 +159,7 @@ impl Timers {
                 if link.deadline > now {
                     break;
                 }
-                if !kind.is_of_silence() || !unread(key) {
+                if !kind.is_for_silence() || !unread(key) {
                     self.clear(key);
                     return Some((key, kind));
                 }
@@ -204,14 +222,5 @@ mod tests {
         assert_eq!(timers.take_expired(10, |key| key == 0), Some((1, Timer::Head)));
         assert_eq!(timers.take_expired(10, |key| key == 0), None);
         assert_eq!(timers.take_expired(10, |_| false), Some((0, Timer::Head)));
-    }
-
-    #[test]
-    fn unread_bytes_prolong_no_wait_for_the_host_and_no_end() {
-        let mut timers = Timers::new(|_| Some(10));
-        for (key, kind) in (0..).zip([Timer::Respond, Timer::Guard, Timer::Close, Timer::Linger]) {
-            timers.set(key, kind, 0);
-            assert_eq!(timers.take_expired(10, |_| true), Some((key, kind)));
-        }
     }
 }

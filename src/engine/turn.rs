@@ -50,19 +50,89 @@ pub(crate) struct Run {
 /// What happened. Texts and bytes are spans of the turn.
 #[derive(Debug)]
 pub(crate) enum Record {
-    ConnectRequest { socket: SocketId, nsp: Span, handshake: u32 },
-    Connect { socket: SocketId, nsp: Span, handshake: u32 },
-    Disconnect { socket: SocketId, nsp: Span, reason: Reason, code: Option<u16>, text: Span, rooms: Run },
-    Message { socket: SocketId, nsp: Span, name: Span, args: Span, attachments: Run, ack: Option<AckId> },
-    Data { socket: SocketId, nsp: Span, data: Span, text: bool },
-    Ack { socket: SocketId, ack: AckId, answer: Answer },
-    AcksDone { ack: AckId, answered: u32, of: u32 },
-    Room { nsp: Span, room: Span, created: bool },
-    Member { socket: SocketId, nsp: Span, room: Span, joined: bool },
-    Drain { socket: SocketId, dropped: u64 },
-    Http { request: RequestId, head: u32, body: Span },
-    Timer { timer: TimerId, tag: u64 },
-    Post { tag: u64, data: Span },
+    ConnectRequest {
+        socket: SocketId,
+        nsp: Span,
+        handshake: u32,
+        auth: Span,
+    },
+    Connect {
+        socket: SocketId,
+        nsp: Span,
+        handshake: u32,
+        auth: Span,
+        was: Option<SocketId>,
+    },
+    Disconnect {
+        socket: SocketId,
+        nsp: Span,
+        reason: Reason,
+        code: Option<u16>,
+        text: Span,
+        rooms: Run,
+        may_return: bool,
+    },
+    Message {
+        socket: SocketId,
+        nsp: Span,
+        name: Span,
+        args: Span,
+        attachments: Run,
+        ack: Option<AckId>,
+    },
+    Data {
+        socket: SocketId,
+        nsp: Span,
+        data: Span,
+        text: bool,
+    },
+    Ack {
+        socket: SocketId,
+        ack: AckId,
+        answer: Answer,
+    },
+    AcksDone {
+        ack: AckId,
+        answered: u32,
+        of: u32,
+    },
+    Room {
+        nsp: Span,
+        room: Span,
+        created: bool,
+    },
+    Member {
+        socket: SocketId,
+        nsp: Span,
+        room: Span,
+        joined: bool,
+    },
+    Drain {
+        socket: SocketId,
+        dropped: u64,
+    },
+    Http {
+        request: RequestId,
+        head: u32,
+        body: Span,
+    },
+    Timer {
+        timer: TimerId,
+        tag: u64,
+    },
+    Post {
+        tag: u64,
+        data: Span,
+    },
+    Expired {
+        socket: SocketId,
+        nsp: Span,
+        user: u64,
+    },
+    Upgraded {
+        socket: SocketId,
+        nsp: Span,
+    },
     Stopped,
 }
 
@@ -226,6 +296,19 @@ impl Turn {
             },
         };
         from.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes_of_mut(&mut self, span: Span) -> &mut [u8] {
+        let from = match span.place {
+            Place::Nowhere => return &mut [],
+            Place::Arena => &mut self.arena,
+            Place::Texts => &mut self.texts,
+            Place::Owned(buffer) => match self.owned.get_mut(buffer as usize) {
+                Some(buffer) => buffer,
+                None => return &mut [],
+            },
+        };
+        from.get_mut(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
     /// The text of a span. Everything that is called text was checked when it

@@ -16,9 +16,9 @@ use crate::base::{
 #[derive(Debug, Default)]
 pub(crate) struct SocketAcks {
     /// What the socket has been asked, oldest first.
-    pub(super) awaited: VecDeque<AckId>,
+    awaited: VecDeque<AckId>,
     /// What the host has been asked by it, oldest first.
-    pub(super) owed: VecDeque<AckId>,
+    owed: VecDeque<AckId>,
 }
 
 /// What became of a question of the host's.
@@ -57,7 +57,7 @@ pub(crate) struct TimedOut {
 /// All open questions.
 pub(crate) struct Acks {
     /// Number of the host's last question; also its id on the wire.
-    last: u64,
+    pub(super) last: u64,
     asked: SeededMap<AckId, Question>,
     deadlines: BTreeSet<(Millis, AckId)>,
     owed: Slab<Owed>,
@@ -169,14 +169,16 @@ impl Acks {
     }
 
     /// Whom the host answers, and the client's own number of the question.
-    /// Answered once, it is forgotten.
-    pub(crate) fn take_owed(&mut self, ack: AckId) -> Option<(SocketId, u64)> {
+    pub(crate) fn owed(&self, ack: AckId) -> Option<(SocketId, u64)> {
         let owed = self.owed.get(ack.index() as usize)?;
-        if AckId::new(ack.index(), owed.generation) != ack {
-            return None;
+        (AckId::new(ack.index(), owed.generation) == ack).then_some((owed.socket, owed.wire))
+    }
+
+    /// Forgets a question of a client's: it was answered, or nobody will.
+    pub(crate) fn forget_owed(&mut self, ack: AckId) {
+        if self.owed(ack).is_some() {
+            self.owed.remove(ack.index() as usize);
         }
-        let owed = self.owed.remove(ack.index() as usize);
-        Some((owed.socket, owed.wire))
     }
 
     /// Whether nothing is open.
@@ -201,15 +203,14 @@ impl SocketAcks {
         if self.owed.len() as u64 > u64::from(limit) { self.owed.pop_front() } else { None }
     }
 
-    /// The socket's part of `ack` is over.
-    pub(crate) fn forget(&mut self, ack: AckId) {
-        for list in [&mut self.awaited, &mut self.owed] {
-            if list.front() == Some(&ack) {
-                list.pop_front();
-            } else if let Some(at) = list.iter().position(|&open| open == ack) {
-                list.remove(at);
-            }
-        }
+    /// The socket's part of a question of the host's is over.
+    pub(crate) fn forget_awaited(&mut self, ack: AckId) {
+        forget(&mut self.awaited, ack);
+    }
+
+    /// The host has answered a question of the socket's.
+    pub(crate) fn forget_owed(&mut self, ack: AckId) {
+        forget(&mut self.owed, ack);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -224,5 +225,14 @@ impl SocketAcks {
     /// What it asked, when it is forgotten.
     pub(crate) fn into_owed(self) -> VecDeque<AckId> {
         self.owed
+    }
+}
+
+/// Most questions are answered in the order in which they were asked.
+fn forget(list: &mut VecDeque<AckId>, ack: AckId) {
+    if list.front() == Some(&ack) {
+        list.pop_front();
+    } else if let Some(at) = list.iter().position(|&open| open == ack) {
+        list.remove(at);
     }
 }

@@ -1,10 +1,13 @@
 //! Audiences: whom a broadcast or a bulk operation is for.
 
+use std::sync::Arc;
+
 use super::{Hub, Member, Stage};
 use crate::base::{error::Result, few::Few, id::SocketId};
 
 /// A selection of sockets: the union of rooms and single sockets (neither:
-/// the whole namespace), less the excepted ones.
+/// the whole namespace), less the excepted ones. Each socket that has a sid is
+/// also found under it as if it were a room of its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection<'a> {
     /// `None` is every namespace.
@@ -16,9 +19,13 @@ pub(crate) struct Selection<'a> {
 }
 
 impl Hub {
-    /// Shows each socket of a selection once, whatever it has in common with
-    /// it; before each namespace's members, the room whose list they are in.
-    pub(crate) fn visit(&mut self, to: &Selection<'_>, mut visitor: impl FnMut(u32, &Member)) -> Result<()> {
+    /// Shows each socket of a selection once, with the name of its namespace and
+    /// the room whose list it was found in.
+    pub(crate) fn visit(
+        &mut self,
+        to: &Selection<'_>,
+        mut visitor: impl FnMut(&Arc<str>, u32, &Member),
+    ) -> Result<()> {
         match to.namespace {
             Some(name) => {
                 let key = self.find(name)?;
@@ -35,17 +42,23 @@ impl Hub {
     /// Ids of a selection.
     pub(crate) fn select(&mut self, to: &Selection<'_>) -> Result<Vec<SocketId>> {
         let mut found = Vec::new();
-        self.visit(to, |_, member| found.push(member.socket))?;
+        self.visit(to, |_, _, member| found.push(member.socket))?;
         Ok(found.into_iter().filter_map(|index| self.id_at(index)).collect())
     }
 
-    fn visit_namespace(&mut self, key: u32, to: &Selection<'_>, visitor: &mut impl FnMut(u32, &Member)) {
+    fn visit_namespace(
+        &mut self,
+        key: u32,
+        to: &Selection<'_>,
+        visitor: &mut impl FnMut(&Arc<str>, u32, &Member),
+    ) {
         let everyone = self.namespaces[key as usize].everyone;
+        let nsp = self.namespaces[key as usize].name.clone();
         let one_list = match (to.rooms.is_empty(), to.rooms.only()) {
             (true, _) => Some(everyone),
             (_, Some(name)) => match self.namespaces[key as usize].rooms.get(*name) {
                 Some(&room) => Some(room),
-                None if to.sockets.is_empty() => return,
+                None if to.sockets.is_empty() && self.by_sid(name).is_none() => return,
                 None => None,
             },
             _ => None,
@@ -53,17 +66,19 @@ impl Hub {
         let simple = to.sockets.is_empty() && to.except_rooms.is_empty();
         if let (Some(room), true) = (one_list, simple) {
             if to.except_sockets.is_empty() {
-                self.rooms[room as usize].members.iter().for_each(|member| visitor(room, member));
+                self.rooms[room as usize].members.iter().for_each(|member| visitor(&nsp, room, member));
                 return;
             }
             if let Some(except) = to.except_sockets.only() {
                 let except = self.get(*except).map_or(u32::MAX, |_| except.index());
                 let members = self.rooms[room as usize].members.iter();
-                members.filter(|member| member.socket != except).for_each(|member| visitor(room, member));
+                members
+                    .filter(|member| member.socket != except)
+                    .for_each(|member| visitor(&nsp, room, member));
                 return;
             }
         }
-        self.visit_union(key, everyone, to, visitor);
+        self.visit_union(key, everyone, &nsp, to, visitor);
     }
 
     /// The general case: who has the stamp of this visit has been dealt with.
@@ -71,8 +86,9 @@ impl Hub {
         &mut self,
         key: u32,
         everyone: u32,
+        nsp: &Arc<str>,
         to: &Selection<'_>,
-        visitor: &mut impl FnMut(u32, &Member),
+        visitor: &mut impl FnMut(&Arc<str>, u32, &Member),
     ) {
         let stamp = self.next_stamp();
         let entry = &self.namespaces[key as usize];
@@ -81,17 +97,21 @@ impl Hub {
                 self.sockets[member.socket as usize].stamp = stamp;
             }
         }
-        for &id in to.except_sockets.iter() {
+        // A room named by a sid is a socket, not a room.
+        let except_sids: Vec<SocketId> =
+            to.except_rooms.iter().filter_map(|name| self.by_sid(name)).collect();
+        let sids: Vec<SocketId> = to.rooms.iter().filter_map(|name| self.by_sid(name)).collect();
+        for &id in to.except_sockets.iter().chain(&except_sids) {
             if let Some(socket) = self.get_mut(id) {
                 socket.stamp = stamp;
             }
         }
-        for &id in to.sockets.iter() {
+        for &id in to.sockets.iter().chain(&sids) {
             let Some(socket) = self.get_mut(id) else { continue };
             if socket.stage == Stage::Live && socket.namespace == key && socket.stamp != stamp {
                 socket.stamp = stamp;
                 let position = socket.position as usize;
-                visitor(everyone, &self.rooms[everyone as usize].members[position]);
+                visitor(nsp, everyone, &self.rooms[everyone as usize].members[position]);
             }
         }
         let entry = &self.namespaces[key as usize];
@@ -101,7 +121,7 @@ impl Hub {
                 let socket = &mut self.sockets[member.socket as usize];
                 if socket.stamp != stamp {
                     socket.stamp = stamp;
-                    visitor(everyone, member);
+                    visitor(nsp, everyone, member);
                 }
             }
         }

@@ -15,8 +15,8 @@ pub(super) const EVERYONE: u16 = u16::MAX;
 /// Where a socket stands in one of its rooms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    room: u32,
-    position: u32,
+    pub(super) room: u32,
+    pub(super) position: u32,
 }
 
 /// One socket in one room, with all that a broadcast needs to reach it.
@@ -33,7 +33,7 @@ pub(crate) struct Member {
 pub(crate) struct Room {
     /// `None` for the room that holds a whole namespace.
     pub(super) name: Option<Arc<str>>,
-    namespace: u32,
+    pub(super) namespace: u32,
     pub(super) members: Vec<Member>,
 }
 
@@ -59,7 +59,7 @@ impl Hub {
             return Ok(());
         }
         let slot = self.places(id).count();
-        if slot >= self.max_rooms.min(u32::from(EVERYONE)) as usize {
+        if slot >= self.most_rooms() {
             return Err(Error::limit(format!(
                 "the socket is in {slot} rooms already, the most that it may be in"
             )));
@@ -84,7 +84,13 @@ impl Hub {
     pub(crate) fn may_join(&self, id: SocketId, name: &str) -> bool {
         let count = self.places(id).count();
         let inside = || self.rooms_of(id).is_ok_and(|rooms| rooms.contains(&name));
-        count < self.max_rooms as usize || inside()
+        count < self.most_rooms() || inside()
+    }
+
+    /// Rooms that one socket may be in: what the host set, as far as places
+    /// can be told apart.
+    pub(crate) fn most_rooms(&self) -> usize {
+        self.max_rooms.min(u32::from(EVERYONE)) as usize
     }
 
     /// Takes a socket out of a room. Not being in it is no mistake.

@@ -7,10 +7,12 @@ use std::{borrow::Cow, ops::Range};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Data, MAX_SAFE_INTEGER, Outgoing, RESERVED, Sink, put_number};
+use super::{Data, MAX_SAFE_INTEGER, Outgoing, Sink, put_number};
+pub(crate) use crate::base::name::Name;
 use crate::base::{
     json::{self, JsonFault},
     limits::Limits,
+    name, placeholder,
 };
 
 /// What a client said.
@@ -29,14 +31,6 @@ pub(crate) enum What {
     Event { name: Name, id: Option<u64> },
     /// The answer to the host's question `id`.
     Ack { id: u64 },
-}
-
-/// An event's name: where it stands, or, if it was written with escapes, what
-/// it says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    InPlace(Range<usize>),
-    Unescaped(String),
 }
 
 /// The members of a message, where they stand.
@@ -99,9 +93,15 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
     let name = match (&members.event, ack) {
         (Some(_), Some(_)) => return Err("\"event\" and \"ack\" can't both be given".into()),
         (None, None) => return Err("the message has neither \"event\" nor \"ack\"".into()),
-        (Some(at), None) => Some(read_name(text, at, limits)?),
+        (Some(at), None) => Some(name::read(text, at, limits)?),
         (None, Some(_)) => None,
     };
+    if let Some(at) = members.args.as_ref().or(members.data.as_ref())
+        && !attachments.is_empty()
+        && !placeholder::all_within(part(at), attachments.len())
+    {
+        return Err("a placeholder's \"num\" is not the number of an attachment".into());
+    }
     let args = match (members.args, members.data) {
         (Some(args), _) => Some(args),
         (None, Some(data)) => bracket(bytes, data),
@@ -112,24 +112,6 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
         None => What::Ack { id: ack.unwrap_or_default() },
     };
     Ok(Incoming { what, args, attachments })
-}
-
-fn read_name(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Cow<'static, str>> {
-    let raw = text.get(at.clone()).unwrap_or_default();
-    let name = json::unescape(raw).ok_or("\"event\" must be a string")?;
-    if name.len() > limits.name_bytes as usize {
-        return Err(format!("the event's name is longer than {} bytes", limits.name_bytes).into());
-    }
-    if name.contains('\0') {
-        return Err("the event's name holds a NUL".into());
-    }
-    if RESERVED.contains(&&*name) {
-        return Err(format!("the event name \"{name}\" is reserved").into());
-    }
-    Ok(match name {
-        Cow::Borrowed(_) => Name::InPlace(at.start + 1..at.end - 1),
-        Cow::Owned(name) => Name::Unescaped(name),
-    })
 }
 
 fn read_attachments(list: &str, limits: &Limits) -> Result<Vec<Vec<u8>>, Cow<'static, str>> {
@@ -267,6 +249,16 @@ mod tests {
     }
 
     #[test]
+    fn without_attachments_a_placeholder_is_data() {
+        for attachments in ["", r#","attachments":[]"#] {
+            let text = format!(r#"{{"event":"a","data":{{"_placeholder":true,"num":7}}{attachments}}}"#);
+            assert!(taken(&text).is_ok(), "{text}");
+        }
+        let text = r#"{"event":"a","data":{"_placeholder":true,"num":0},"attachments":["AQ=="]}"#;
+        assert!(taken(text).is_ok());
+    }
+
+    #[test]
     fn what_cant_be_taken_is_told_in_a_sentence() {
         for (text, part) in [
             ("", "not a JSON object"),
@@ -284,6 +276,14 @@ mod tests {
             (r#"{"event":"a","attachments":["?"]}"#, "base64"),
             (r#"{"event":"a","attachments":[1]}"#, "base64"),
             (r#"{"event":"a","attachments":{}}"#, "array of strings"),
+            (
+                r#"{"event":"a","data":{"_placeholder":true,"num":1},"attachments":["AQ=="]}"#,
+                "not the number of an attachment",
+            ),
+            (
+                r#"{"ack":1,"args":[{"_placeholder":true,"num":-1}],"attachments":["AQ=="]}"#,
+                "not the number of an attachment",
+            ),
             (&format!(r#"{{"event":"{}"}}"#, "x".repeat(256)), "longer"),
             (&format!(r#"{{"event":"a","data":{}{}}}"#, "[".repeat(64), "]".repeat(64)), "deep"),
         ] {

@@ -3,22 +3,25 @@
 
 pub(crate) mod json;
 pub(crate) mod raw;
+pub(crate) mod socketio;
 
 use crate::base::json::Elements;
+pub(crate) use crate::base::{limits::MAX_SAFE_INTEGER, name::RESERVED};
 
 /// Number of the JSON dialect's wire format.
 pub(crate) const JSON: u8 = 0;
 /// Number of the raw dialect's wire format.
 pub(crate) const RAW: u8 = 1;
+/// Number of Socket.IO's wire format, and of the same with bytes as text.
+pub(crate) const SOCKETIO: u8 = 2;
+pub(crate) const SOCKETIO_TEXT: u8 = 3;
 /// How many wire formats there are; a broadcast is encoded once for each.
-pub(crate) const FORMATS: usize = 2;
+pub(crate) const FORMATS: usize = 4;
 
-/// Event names that neither side may send: clients use them for themselves.
-pub(crate) const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
-
-/// Largest number that JavaScript holds exactly.
-pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// Whether a wire format is one of Socket.IO's.
+pub(crate) fn is_socketio(format: u8) -> bool {
+    format >= SOCKETIO
+}
 
 /// What the host says, checked and measured once for all receivers.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,343 @@
+//! Engine.IO sessions: one client over any number of HTTP requests and at most
+//! one WebSocket (shared protocol: Engine.IO 4). Here is what a session is, how
+//! it begins and ends, and its heartbeat; `polling` and `upgrade` bring it
+//! packets, `socketio` understands them.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    Engine,
+    connection::State,
+    queue::{Carrier, SendQueue},
+    reason::Reason,
+    timers::Timer,
+};
+use crate::{
+    base::{
+        Millis,
+        id::SocketId,
+        limits::{UNCLAIMED_MS, UNLIMITED},
+    },
+    codec::{
+        engineio::say,
+        frame::{self, Opcode},
+        http::Request,
+        socketio::Assembler,
+    },
+    hub::Sid,
+};
+
+/// One Engine.IO session.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// A secret between the client and us: whoever has it is the client.
+    pub(super) sid: Sid,
+    pub(super) queue: u32,
+    pub(super) via: Via,
+    /// The connection whose poll waits for an answer.
+    pub(super) poll: Option<u32>,
+    /// The connection whose post is on its way.
+    pub(super) post: Option<u32>,
+    /// The WebSocket that may become the transport.
+    pub(super) probe: Option<Probe>,
+    /// It has ended, and only its last words are still to be fetched.
+    pub(super) closing: bool,
+    /// A second request has come: there is a client behind it.
+    pub(super) claimed: bool,
+    /// It wants bytes as text, also over WebSocket.
+    pub(super) base64: bool,
+    /// It has been in a namespace, so the time to enter one is over for good.
+    pub(super) entered: bool,
+    /// Its sockets, the waiting ones included.
+    pub(super) sockets: Vec<SocketId>,
+    /// A packet some of whose attachments are still to come.
+    pub(super) incomplete: Assembler,
+    pub(super) request: Arc<Request>,
+}
+
+/// What a session's packets travel on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    Polling,
+    WebSocket(u32),
+}
+
+/// A WebSocket that a polling session may move to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe {
+    pub(super) connection: u32,
+    /// It has been answered: from now on no poll is kept waiting.
+    pub(super) answered: bool,
+}
+
+/// Sessions that nobody has come back to, oldest first.
+pub(super) type Unclaimed = VecDeque<(u32, Sid, Millis)>;
+
+impl Engine {
+    /// Begins a session. On polling its queue is its own, on a WebSocket it is
+    /// the connection's.
+    pub(super) fn begin_session(&mut self, request: Arc<Request>, via: Via) -> u32 {
+        let sid = self.new_sid();
+        let entry = self.sessions.vacant_entry();
+        let key = entry.key() as u32;
+        let queue = match via {
+            Via::Polling => self.queues.insert(SendQueue::new(Carrier::Polls(key))) as u32,
+            Via::WebSocket(connection) => {
+                self.connections.get(connection as usize).map_or(u32::MAX, |connection| connection.queue)
+            }
+        };
+        entry.insert(Session {
+            sid,
+            queue,
+            via,
+            poll: None,
+            post: None,
+            probe: None,
+            closing: false,
+            claimed: via != Via::Polling,
+            base64: request.query("b64").is_some_and(|value| !value.is_empty()),
+            entered: false,
+            sockets: Vec::new(),
+            incomplete: Assembler::default(),
+            request,
+        });
+        self.by_sid.insert(sid, key);
+        self.session_timers.set(key, Timer::Ping, self.now);
+        self.entry_timers.set(key, Timer::Enter, self.now);
+        self.set_poll(key, None);
+        if via == Via::Polling {
+            self.unclaimed.push_back((key, sid, self.now));
+        }
+        key
+    }
+
+    /// Makes room for one more session that nobody has claimed yet; `false` if
+    /// there is none.
+    pub(super) fn make_room_for_session(&mut self) -> bool {
+        let most = match self.config.limits.unclaimed_sessions {
+            UNLIMITED => usize::MAX,
+            most => most as usize,
+        };
+        while self.unclaimed.len() >= most {
+            let Some(&(key, sid, since)) = self.unclaimed.front() else { return false };
+            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
+            if waits && self.now < since + UNCLAIMED_MS {
+                return false;
+            }
+            self.unclaimed.pop_front();
+            if waits {
+                self.end_session(key, Reason::TransportClose, None);
+            }
+        }
+        true
+    }
+
+    /// A poll of the client waits, or none does. Without one the client takes
+    /// nothing, which is to it what a full kernel buffer is to a connection.
+    pub(super) fn set_poll(&mut self, key: u32, poll: Option<u32>) {
+        let Some(session) = self.sessions.get_mut(key as usize) else { return };
+        session.poll = poll;
+        if session.via == Via::Polling
+            && let Some(queue) = self.queues.get_mut(session.queue as usize)
+        {
+            queue.blocked = poll.is_none();
+        }
+    }
+
+    pub(super) fn session_by_sid(&self, sid: &str) -> Option<u32> {
+        let sid: Sid = sid.as_bytes().try_into().ok()?;
+        self.by_sid.get(&sid).copied()
+    }
+
+    pub(super) fn session(&self, key: u32) -> Option<&Session> {
+        self.sessions.get(key as usize)
+    }
+
+    pub(super) fn session_mut(&mut self, key: u32) -> Option<&mut Session> {
+        self.sessions.get_mut(key as usize)
+    }
+
+    /// The client has come back for a second time.
+    pub(super) fn claim(&mut self, key: u32) {
+        if let Some(session) = self.sessions.get_mut(key as usize) {
+            session.claimed = true;
+        }
+        while let Some(&(key, sid, _)) = self.unclaimed.front() {
+            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
+            if waits {
+                break;
+            }
+            self.unclaimed.pop_front();
+        }
+    }
+
+    /// Queues an Engine.IO packet as the text frame that it is on a WebSocket.
+    pub(super) fn say_packet(&mut self, key: u32, packet: &[u8]) {
+        let Some(queue) = self.session(key).map(|session| session.queue) else { return };
+        self.push_frames(queue, packet.len() + 10, |out| frame::write(out, Opcode::Text, packet));
+    }
+
+    /// Ends a session with everything in it. The sid is unknown from now on,
+    /// and what was queued is not sent any more, but a poll that waits gets the
+    /// close packet, and a WebSocket a close frame.
+    pub(super) fn end_session(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        self.part_all(key, reason, code);
+        self.forget_session(key, code);
+    }
+
+    /// Ends a session in the orderly way: what waits is still delivered. Over
+    /// polling that takes another poll or two.
+    pub(super) fn close_session(&mut self, key: u32, reason: Reason) {
+        self.part_all(key, reason, None);
+        let Some(session) = self.session_mut(key) else { return };
+        if session.closing {
+            return;
+        }
+        let (queue, probe) = (session.queue, session.probe.take());
+        match session.via {
+            Via::Polling => {
+                session.closing = true;
+                self.session_timers.set(key, Timer::Fetch, self.now);
+                self.entry_timers.clear(key);
+                self.mark_queue_dirty(queue);
+                if let Some(probe) = probe {
+                    self.drop_probe(probe.connection);
+                }
+            }
+            Via::WebSocket(connection) => {
+                self.push_frames(queue, 2, |out| frame::write_close(out, None, ""));
+                self.release_session(key);
+                self.close_behind(connection);
+            }
+        }
+    }
+
+    /// The server shuts down. Who waits for news is told so; who does not can't
+    /// be told any more.
+    pub(super) fn shut_session(&mut self, key: u32) {
+        let Some(session) = self.session(key) else { return };
+        match session.via {
+            Via::Polling => self.end_session(key, Reason::Shutdown, None),
+            Via::WebSocket(_) => self.close_session(key, Reason::Shutdown),
+        }
+    }
+
+    /// Tells the host that all sockets of a session are gone.
+    fn part_all(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        self.drop_incomplete(key);
+        let sockets = self.session_mut(key).map(|session| std::mem::take(&mut session.sockets));
+        for socket in sockets.unwrap_or_default() {
+            self.part(socket, reason, code, reason.as_str());
+        }
+    }
+
+    /// Takes a session out of the tables. A poll that waits gets the close
+    /// packet; `code` goes into the close frame of a WebSocket.
+    pub(super) fn forget_session(&mut self, key: u32, code: Option<u16>) {
+        let Some(session) = self.session_mut(key) else { return };
+        let (poll, via, probe) = (session.poll.take(), session.via, session.probe.take());
+        if let Some(connection) = poll {
+            self.answer_parked(connection, say::CLOSE);
+        }
+        if let Some(probe) = probe {
+            self.drop_probe(probe.connection);
+        }
+        self.release_session(key);
+        if let Via::WebSocket(connection) = via {
+            self.end_session_websocket(connection, code);
+        }
+    }
+
+    /// The transport of a session that has ended is closed.
+    fn end_session_websocket(&mut self, connection: u32, code: Option<u16>) {
+        let open = self.connections.get(connection as usize).map(|it| &it.state);
+        if let Some(State::Open(_)) = open {
+            self.close_frame(connection, code, "");
+            self.finish(connection);
+        }
+    }
+
+    /// Frees a session's place; a queue of its own goes with it.
+    pub(super) fn release_session(&mut self, key: u32) {
+        let Some(session) = self.sessions.try_remove(key as usize) else { return };
+        self.by_sid.remove(&session.sid);
+        self.session_timers.clear(key);
+        self.entry_timers.clear(key);
+        self.attachment_timers.clear(key);
+        if session.via == Via::Polling {
+            self.free_queue(session.queue);
+        }
+        for connection in [session.poll, session.post].into_iter().flatten() {
+            self.detach(connection);
+        }
+    }
+
+    /// The client's WebSocket is over.
+    pub(super) fn lose_session(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        self.part_all(key, reason, code);
+        self.release_session(key);
+    }
+
+    /// A connection goes on to something else than HTTP, or ends.
+    pub(super) fn leave_http(&mut self, parked: Option<u32>, posting: Option<u32>) {
+        if let Some(session) = parked {
+            self.set_poll(session, None);
+        }
+        if let Some(session) = posting.and_then(|key| self.session_mut(key)) {
+            session.post = None;
+        }
+    }
+
+    /// A connection ends with a poll that waits, or in the middle of a post:
+    /// that is how the client of a session leaves.
+    pub(super) fn abandon_request(&mut self, connection: u32, reason: Reason) {
+        let Some(exchange) = self.exchange(connection) else { return };
+        let (parked, posting) = (exchange.parked.take(), exchange.posting.take());
+        self.leave_http(parked.as_ref().map(|parked| parked.session), posting);
+        if let Some(parked) = parked {
+            self.end_session(parked.session, reason, None);
+        }
+        if let Some(session) = posting {
+            self.end_session(session, Reason::TransportError, None);
+        }
+    }
+
+    /// What is due in sessions.
+    pub(super) fn expire_sessions(&mut self, unread: &impl Fn(u32) -> bool) {
+        loop {
+            let sessions = &self.sessions;
+            let busy = |key: u32| match sessions.get(key as usize).map(|session| session.via) {
+                Some(Via::WebSocket(connection)) => unread(connection),
+                _ => false,
+            };
+            if let Some((key, timer)) = self.session_timers.take_expired(self.now, busy) {
+                self.expire_session(key, timer);
+            } else if let Some((key, _)) = self.entry_timers.take_expired(self.now, busy) {
+                self.expire_entry(key);
+            } else if let Some((key, _)) = self.attachment_timers.take_expired(self.now, busy) {
+                self.expire_attachments(key);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// A deadline of a session's heartbeat.
+    pub(super) fn expire_session(&mut self, key: u32, timer: Timer) {
+        match timer {
+            Timer::Ping => {
+                self.session_timers.set(key, Timer::Pong, self.now);
+                self.say_packet(key, say::PING);
+            }
+            Timer::Pong => self.end_session(key, Reason::PingTimeout, None),
+            // Nobody came for the last words.
+            _ => self.forget_session(key, None),
+        }
+    }
+
+    /// The client has not entered a namespace in time.
+    pub(super) fn expire_entry(&mut self, key: u32) {
+        self.stats.refused_timeout += 1;
+        self.close_session(key, Reason::ProtocolError);
+    }
+}

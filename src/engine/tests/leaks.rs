@@ -1,0 +1,149 @@
+//! Nothing stays behind: after everybody has left, all tables are empty.
+
+use std::time::Duration;
+
+use super::{wire::*, *};
+
+impl Salon {
+    /// All clients leave, each in its own way, and nothing of them is left.
+    fn empty(&mut self) {
+        for client in 0..self.kernel.pipes.len() {
+            self.room(client, usize::MAX);
+            match client % 4 {
+                0 => self.end(client, End::Eof),
+                1 => self.end(client, End::Reset),
+                2 => {
+                    self.write(client, close(1000, ""));
+                    self.end(client, End::Eof);
+                }
+                _ => {}
+            }
+        }
+        self.quiet();
+        // The rest is silent.
+        for _ in 0..4 {
+            self.after(50_000);
+        }
+        assert!(self.kernel.pipes.iter().all(|pipe| pipe.dropped));
+        self.assert_empty();
+    }
+
+    fn assert_empty(&self) {
+        let engine = &self.engine;
+        assert!(engine.connections.is_empty() && engine.queues.is_empty());
+        assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));
+        assert!(engine.dirty.is_empty() && engine.resuming.is_empty() && engine.wanting.is_empty());
+        assert!(engine.dead.is_empty() && engine.handshakes.is_empty() && engine.announced.is_empty());
+        assert!(engine.acks.is_empty());
+        assert_eq!(engine.timeout(), None);
+        let stats = engine.stats();
+        assert_eq!((stats.connections, stats.sessions, stats.sockets, stats.rooms), (0, 0, 0, 0));
+        for socket in &self.sockets {
+            assert!(engine.hub().get(*socket).is_none());
+        }
+        let (announced, gone) = (self.sockets.len() as u64, crate::engine::reason::Reason::ALL);
+        assert_eq!(gone.iter().map(|reason| stats.disconnects(*reason)).sum::<u64>(), announced);
+    }
+}
+
+#[test]
+fn house_full_of_all_kinds_of_clients_is_empty_after_they_have_left() {
+    let mut config = config(|limits| limits.queue_bytes = 3_000);
+    config.http = true;
+    let mut salon = Salon::new(config);
+    salon.engine.open("/door", Namespace::default().guarded()).unwrap();
+    salon.engine.open_pattern("/team-", Namespace::default().dialect(Dialect::Raw)).unwrap();
+    let mut random = 1u32;
+    for number in 0..200 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let client = salon.connect();
+        let door = ["/", "/door", "/team-1", "/team-2", "/none"][number % 5];
+        match number % 7 {
+            0 => salon.write(client, *b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT"),
+            1 => salon.write(client, *b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\nhalf"),
+            2 => salon.write(client, *b"GET / HTTP/1.1\r\nHo"),
+            3 => salon.write(client, *b"nonsense"),
+            _ => salon.write(client, handshake(door)),
+        }
+        let said = [
+            text(r#"{"event":"a","id":1}"#),
+            frame(false, 2, &[0; 5_000]),
+            [text(r#"{"event":"b"}"#), close(1000, "")].concat(),
+            vec![0xff],
+            ping("p"),
+            text("{"),
+        ];
+        if number % 7 > 3 {
+            salon.write(client, said[random as usize % said.len()].clone());
+        }
+        if number % 3 == 0 {
+            salon.room(client, random as usize % 500);
+        }
+        salon.turn();
+        // The host does something with whoever is there.
+        for socket in salon.sockets.clone() {
+            let _ = salon.tell(|engine| {
+                let _ = engine.accept(socket, &Accept::default().room("hall"));
+                let _ = engine.join(socket, if socket.get() % 2 == 0 { "even" } else { "odd" });
+                engine.ask_one(socket, "ask", &Payload::from("[]"), Duration::from_secs(1_000))
+            });
+        }
+        salon.emit(&Selection { namespace: None, ..Selection::default() }, "all", "[\"all of you\"]");
+        salon.now += 10;
+    }
+    salon.empty();
+    assert_eq!(salon.engine.stats().namespaces, 2);
+}
+
+#[test]
+fn shutdown_leaves_nothing() {
+    let mut salon =
+        Salon::guarded(Config { keep_handshake: crate::engine::config::Keep::All, ..Config::default() });
+    for number in 0..20 {
+        let client = salon.connect();
+        salon.write(client, [handshake("/"), text(r#"{"event":"a","id":1}"#)].concat());
+        salon.quiet();
+        if number % 2 == 0 {
+            salon.accept(number, &Accept::default().room("a")).unwrap();
+        }
+    }
+    salon.tell(|engine| engine.ask(&all(), "q", &Payload::from("[]"), Duration::from_secs(5))).unwrap();
+    salon.tell(Engine::close);
+    salon.empty();
+}
+
+#[test]
+fn broken_bodies_and_messages_leave_nothing() {
+    let mut salon = Salon::new(Config::default());
+    for end in [Some(End::Eof), Some(End::Reset), None] {
+        let body = salon.connect();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n";
+        salon.write(body, [head.as_bytes(), &[b'x'; 200]].concat());
+        let broken = salon.connect();
+        salon.write(broken, [head.as_bytes(), &[b'x'; 300]].concat());
+        let message = salon.open();
+        salon.write(message, frame(false, 1, &[b'x'; 3_000]));
+        salon.quiet();
+        assert!(salon.engine.stats().memory_bytes >= 3_200);
+        for client in [body, message] {
+            salon.kernel.pipes[client].end = end;
+        }
+        salon.quiet();
+    }
+    salon.empty();
+}
+
+#[test]
+fn ids_of_those_who_left_are_never_those_of_newcomers() {
+    let mut salon = Salon::new(Config::default());
+    let mut seen = std::collections::HashSet::new();
+    for number in 0..50 {
+        let client = salon.open();
+        assert!(seen.insert(salon.socket(number)));
+        salon.end(client, End::Eof);
+        salon.quiet();
+        salon.turn();
+        assert_eq!(kind(salon.emit_to(number, "a", "[]")), ErrorKind::NotFound);
+    }
+    salon.empty();
+}

@@ -258,3 +258,40 @@ fn websockets_and_requests_share_a_port() {
     assert_eq!(response.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     host.until("two are there", |server| server.count("/", None).unwrap() == 2);
 }
+
+#[test]
+fn bodies_and_messages_that_break_off_leave_no_memory_behind() {
+    let host = Host::run(config(), mirror);
+    for _ in 0..3 {
+        let mut upload = host.http();
+        upload.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n");
+        upload.write("y".repeat(500_000));
+        let mut chunked = host.http();
+        chunked.write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7A120\r\n");
+        chunked.write("y".repeat(500_000));
+        let mut client = host.client("/");
+        client.greeting();
+        let frame = [[0x82, 0xff].as_slice(), &900_000u64.to_be_bytes(), &[0; 4], &[0; 500_000]].concat();
+        client.socket.get_mut().write_all(&frame).unwrap();
+        host.until("all have arrived in part", |server| server.stats().memory_bytes >= 1_500_000);
+        // Two break off, one goes on with what can't be.
+        upload.stream.shutdown(Shutdown::Both).unwrap();
+        chunked.write("y\r\nno size\r\n");
+        client.socket.get_mut().shutdown(Shutdown::Both).unwrap();
+        host.until("nothing is held", |server| server.stats().memory_bytes == 0);
+        drop(chunked);
+        host.until("all are gone", |server| server.stats().connections == 0);
+        host.until("nothing is held", |server| server.stats().memory_bytes == 0);
+    }
+}
+
+#[test]
+fn who_never_reads_its_answers_is_let_go_though_more_requests_wait_unread() {
+    let limits = Limits { idle_timeout_ms: 100, close_timeout_ms: 100, ..Limits::default() };
+    let host = Host::run(Config { limits, ..config() }, big);
+    let mut greedy = host.http();
+    greedy.write("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    host.until("its answer does not fit", |server| server.stats().queued_bytes > 0);
+    greedy.write("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    host.until("it is gone", |server| server.stats().connections == 0);
+}

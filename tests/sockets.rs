@@ -381,6 +381,11 @@ fn who_reads_nothing_is_cut_off_and_the_others_hear_on() {
     // Its goodbye fits behind the message that was on its way.
     assert_eq!(slow.end().map(u16::from), Some(1013));
     assert_eq!(other.heard_so_far(), NOTHING);
+    drop((slow, other));
+    host.until("nothing is owed or held", |server| {
+        let stats = server.stats();
+        (stats.connections, stats.queued_bytes, stats.memory_bytes) == (0, 0, 0)
+    });
 }
 
 // Audiences.

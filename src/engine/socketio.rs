@@ -240,13 +240,15 @@ impl Engine {
         }
         // A name that is too long is not sent back.
         let nameable = socketio::may_be_named(nsp, &self.config.limits);
+        // Before the namespace is looked for: a dynamic one may be gone with the
+        // old connection of who is back, and comes about anew.
+        let claim = if nameable { self.claim_return(key, nsp, &auth) } else { None };
         let found = if nameable { self.hub.namespace_for(nsp) } else { None };
         let Some(namespace) = found else {
             self.stats.refused_namespace += 1;
             self.refuse_entry(key, if nameable { nsp } else { "/" }, "Invalid namespace", None);
             return Flow::Go;
         };
-        let claim = self.claim_return(nsp, &auth);
         let guarded = self.hub.namespace(namespace).is_some_and(|entry| entry.config.guarded);
         let socket = self.hub.add(namespace, key, Route { queue, format });
         if let Some(session) = self.session_mut(key) {

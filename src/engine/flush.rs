@@ -8,6 +8,7 @@ use super::{
     connection::{Client, Open, State},
     queue::{Carrier, MOST_PIECES},
     reason::Reason,
+    session::Via,
     timers::Timer,
     turn::Record,
 };
@@ -24,6 +25,13 @@ pub(crate) trait Wire {
 
     /// Closes our end behind what was sent.
     fn finish(&mut self, connection: u32);
+}
+
+/// Who holds memory that others may need.
+#[derive(Clone, Copy)]
+enum Holder {
+    Connection(u32),
+    Session(u32),
 }
 
 impl Engine {
@@ -135,22 +143,49 @@ impl Engine {
     /// most of it goes first.
     fn keep_memory_bound(&mut self) {
         while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
-            let held = |key: &u32| -> usize {
-                let Some(connection) = self.connections.get(*key as usize) else { return 0 };
-                let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
-                let partial = match &connection.state {
-                    State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
-                    State::Http(exchange) => {
-                        exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
-                    }
-                    _ => 0,
-                };
-                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
-                queued + partial + held
-            };
-            let keys = self.connections.iter().map(|(key, _)| key as u32);
-            let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };
-            self.give_up(most);
+            let connections = self.connections.iter();
+            let connections =
+                connections.map(|(key, _)| (self.held_by(key as u32), Holder::Connection(key as u32)));
+            let sessions = self.sessions.iter();
+            let sessions =
+                sessions.map(|(key, _)| (self.held_by_session(key as u32), Holder::Session(key as u32)));
+            let most = connections.chain(sessions).max_by_key(|(held, _)| *held);
+            match most {
+                Some((1.., Holder::Connection(key))) => self.give_up(key),
+                Some((1.., Holder::Session(key))) => self.give_up_session(key),
+                _ => return,
+            }
+        }
+    }
+
+    /// Memory that a connection holds.
+    fn held_by(&self, key: u32) -> usize {
+        let Some(connection) = self.connections.get(key as usize) else { return 0 };
+        let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
+        let partial = match &connection.state {
+            State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
+            State::Http(exchange) => exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity()),
+            _ => 0,
+        };
+        let held = connection.held.as_ref().map_or(0, |held| held.capacity());
+        queued + partial + held
+    }
+
+    /// Memory that a session holds beside its connections: what it has sent in
+    /// part or too early, and what waits for its polls.
+    fn held_by_session(&self, key: u32) -> usize {
+        let Some(session) = self.session(key) else { return 0 };
+        let queue = self.queues.get(session.queue as usize).filter(|_| session.via == Via::Polling);
+        let kept: usize = session.sockets.iter().map(|socket| self.held_by_socket(*socket)).sum();
+        queue.map_or(0, |queue| queue.bytes()) + session.incomplete.held() + kept
+    }
+
+    /// Ends a session to free what it holds.
+    fn give_up_session(&mut self, key: u32) {
+        let Some(session) = self.session(key) else { return };
+        match session.via {
+            Via::WebSocket(connection) => self.give_up(connection),
+            Via::Polling => self.end_session(key, Reason::OutOfMemory, None),
         }
     }
 

@@ -167,7 +167,7 @@ impl Engine {
             dead: Vec::new(),
             sessions: Slab::new(),
             by_sid: seeded(sessions_seed),
-            unclaimed: Unclaimed::new(),
+            unclaimed: Unclaimed::default(),
             recovery: Recovery::new(sessions_seed),
             session_timers,
             entry_timers,

@@ -48,6 +48,8 @@ pub(super) struct Session {
     pub(super) base64: bool,
     /// It has been in a namespace, so the time to enter one is over for good.
     pub(super) entered: bool,
+    /// Bytes of answers to CONNECT since the client last took anything.
+    pub(super) answers: usize,
     /// Its sockets, the waiting ones included.
     pub(super) sockets: Vec<SocketId>,
     /// A packet some of whose attachments are still to come.
@@ -70,8 +72,21 @@ pub(super) struct Probe {
     pub(super) answered: bool,
 }
 
-/// Sessions that nobody has come back to, oldest first.
-pub(super) type Unclaimed = VecDeque<(u32, Sid, Millis)>;
+/// Sessions that nobody has come back to.
+#[derive(Debug, Default)]
+pub(super) struct Unclaimed {
+    /// Oldest first. Some of these have been claimed or have ended since; none
+    /// of them is the first.
+    list: VecDeque<(u32, Sid, Millis)>,
+    count: usize,
+}
+
+impl Unclaimed {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.count == 0
+    }
+}
 
 impl Engine {
     /// Begins a session. On polling its queue is its own, on a WebSocket it is
@@ -97,6 +112,7 @@ impl Engine {
             claimed: via != Via::Polling,
             base64: request.query("b64").is_some_and(|value| !value.is_empty()),
             entered: false,
+            answers: 0,
             sockets: Vec::new(),
             incomplete: Assembler::default(),
             request,
@@ -106,7 +122,8 @@ impl Engine {
         self.entry_timers.set(key, Timer::Enter, self.now);
         self.set_poll(key, None);
         if via == Via::Polling {
-            self.unclaimed.push_back((key, sid, self.now));
+            self.unclaimed.list.push_back((key, sid, self.now));
+            self.unclaimed.count += 1;
         }
         key
     }
@@ -118,18 +135,25 @@ impl Engine {
             UNLIMITED => usize::MAX,
             most => most as usize,
         };
-        while self.unclaimed.len() >= most {
-            let Some(&(key, sid, since)) = self.unclaimed.front() else { return false };
-            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
-            if waits && self.now < since + UNCLAIMED_MS {
+        while self.unclaimed.count >= most {
+            let Some(&(key, _, since)) = self.unclaimed.list.front() else { return false };
+            if self.now < since + UNCLAIMED_MS {
                 return false;
             }
-            self.unclaimed.pop_front();
-            if waits {
-                self.end_session(key, Reason::TransportClose, None);
-            }
+            self.end_session(key, Reason::TransportClose, None);
         }
         true
+    }
+
+    /// A session has been claimed, or has ended without.
+    fn note_claimed(&mut self) {
+        self.unclaimed.count -= 1;
+        while let Some(&(key, sid, _)) = self.unclaimed.list.front() {
+            if self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed) {
+                break;
+            }
+            self.unclaimed.list.pop_front();
+        }
     }
 
     /// A poll of the client waits, or none does. Without one the client takes
@@ -159,15 +183,9 @@ impl Engine {
 
     /// The client has come back for a second time.
     pub(super) fn claim(&mut self, key: u32) {
-        if let Some(session) = self.sessions.get_mut(key as usize) {
+        if let Some(session) = self.sessions.get_mut(key as usize).filter(|session| !session.claimed) {
             session.claimed = true;
-        }
-        while let Some(&(key, sid, _)) = self.unclaimed.front() {
-            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
-            if waits {
-                break;
-            }
-            self.unclaimed.pop_front();
+            self.note_claimed();
         }
     }
 
@@ -181,6 +199,7 @@ impl Engine {
     /// and what was queued is not sent any more, but a poll that waits gets the
     /// close packet, and a WebSocket a close frame.
     pub(super) fn end_session(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        let code = code.filter(|_| self.session(key).is_some_and(|session| session.via != Via::Polling));
         self.part_all(key, reason, code);
         self.forget_session(key, code);
     }
@@ -264,6 +283,9 @@ impl Engine {
         self.session_timers.clear(key);
         self.entry_timers.clear(key);
         self.attachment_timers.clear(key);
+        if !session.claimed {
+            self.note_claimed();
+        }
         if session.via == Via::Polling {
             self.free_queue(session.queue);
         }

@@ -28,7 +28,7 @@ impl Salon {
         self.assert_empty();
     }
 
-    fn assert_empty(&self) {
+    pub(super) fn assert_empty(&self) {
         let engine = &self.engine;
         assert!(engine.connections.is_empty() && engine.queues.is_empty());
         assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));

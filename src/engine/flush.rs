@@ -15,6 +15,7 @@ use super::{
 use crate::{
     base::{Millis, limits::ANSWERS_AHEAD_BYTES},
     codec::frame::{self, Opcode},
+    hub::Stage,
 };
 
 /// Where bytes go: the sockets of the loop, or those of a test.
@@ -105,19 +106,40 @@ impl Engine {
             queue.settle(&mut self.chunks);
         }
         self.after_flush(key, connection, before, wire);
+        self.note_drained(key);
+    }
+
+    /// A queue that was full has room again: its sockets are told to the host.
+    pub(super) fn note_drained(&mut self, key: u32) {
+        let Some(queue) = self.queues.get_mut(key as usize) else { return };
+        if queue.dropped == 0 || queue.weight() > self.config.limits.queue_bytes as usize / 2 {
+            return;
+        }
+        let dropped = u64::from(std::mem::take(&mut queue.dropped));
+        let session = match queue.carrier {
+            Carrier::Polls(session) => Some(session),
+            Carrier::Connection(key) => match self.connections.get(key as usize).and_then(|it| it.client()) {
+                Some(Client::Plain(socket)) => {
+                    return self.turn.push(Record::Drain { socket, dropped });
+                }
+                Some(Client::Session(session)) => Some(session),
+                _ => None,
+            },
+        };
+        let sockets = session.and_then(|key| self.session(key)).map(|session| session.sockets.clone());
+        for socket in sockets.unwrap_or_default() {
+            if self.hub.get(socket).is_some_and(|entry| entry.stage == Stage::Live) {
+                self.turn.push(Record::Drain { socket, dropped });
+            }
+        }
     }
 
     fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
-        let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
-        let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
         let made_way = queue.bytes() < before;
         let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
-        if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
-            self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
-        }
         match &entry.state {
             State::Finishing if is_empty => {
                 wire.finish(connection);

@@ -156,7 +156,9 @@ impl Engine {
         let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);
         self.queued_bytes -= taken.bytes;
+        let queue_key = session.queue;
         self.set_poll(key, None);
+        self.note_drained(queue_key);
         self.answer_parked(connection, &payload);
         self.pool.give(payload);
     }

@@ -8,7 +8,8 @@ use super::reason::Reason;
 pub struct Stats {
     /// Open connections, whatever they speak.
     pub connections: u64,
-    /// Sessions: plain WebSockets that are in a namespace or wait at its door.
+    /// Sessions: plain WebSockets that are in a namespace or wait at its door,
+    /// and Socket.IO clients.
     pub sessions: u64,
     /// Sockets that are in a namespace.
     pub sockets: u64,
@@ -18,7 +19,8 @@ pub struct Stats {
     pub rooms: u64,
     /// Bytes that wait in send queues, each counted for every receiver.
     pub queued_bytes: u64,
-    /// Memory of all send queues and partial messages, shared bytes counted once.
+    /// Memory of all send queues, partial messages and what Socket.IO clients
+    /// entered with, shared bytes counted once.
     pub memory_bytes: u64,
 
     /// Connections taken since the start.

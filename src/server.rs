@@ -462,10 +462,17 @@ impl Server {
         self.engine.transport(socket)
     }
 
-    /// The client's address; `None` over a Unix socket or if it has left.
+    /// The client's address, or the one that it came from if it is on polling
+    /// and may have many; `None` over a Unix socket or if it has left.
     #[must_use]
     pub fn peer(&self, socket: SocketId) -> Option<std::net::SocketAddr> {
-        self.net.peer(self.engine.connection_of(socket)?)
+        match self.engine.connection_of(socket) {
+            Some(connection) => self.net.peer(connection),
+            None => {
+                self.engine.transport(socket)?;
+                self.engine.handshake(socket)?.peer()
+            }
+        }
     }
 
     /// Bytes that wait in a socket's send queue.

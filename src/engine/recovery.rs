@@ -138,41 +138,46 @@ impl Engine {
             Some(nsp) => vec![nsp.into()],
             None => self.hub.namespaces().map(Box::from).collect(),
         };
+        for nsp in namespaces {
+            let event = self.stored(number, nsp, to, outgoing, &offset);
+            self.recovery.ring_bytes += event.bytes;
+            self.recovery.ring.push_back(event);
+            self.trim_ring();
+        }
+        Some(offset)
+    }
+
+    fn stored(
+        &self,
+        number: u64,
+        nsp: Box<str>,
+        to: &Selection<'_>,
+        outgoing: &Outgoing<'_>,
+        offset: &str,
+    ) -> Stored {
         let sid =
             |id: &SocketId| self.hub.get(*id).and_then(|socket| socket.sid()?.as_bytes().try_into().ok());
         let names = |names: &mut dyn Iterator<Item = &&str>| names.map(|name| Box::from(*name)).collect();
-        let stored: Vec<Stored> = namespaces
-            .into_iter()
-            .map(|nsp| {
-                let mut text = Vec::new();
-                dialect::write(&mut text, &nsp, outgoing, Some(&offset));
-                let attachments: Vec<Vec<u8>> =
-                    dialect::attachments(outgoing).iter().map(|bytes| bytes.to_vec()).collect();
-                let rooms: Vec<Box<str>> = names(&mut to.rooms.iter());
-                let except_rooms: Vec<Box<str>> = names(&mut to.except_rooms.iter());
-                let names: usize = rooms.iter().chain(&except_rooms).map(|name| name.len() + 16).sum();
-                let bytes =
-                    STORED_COST + names + text.len() + attachments.iter().map(Vec::len).sum::<usize>();
-                Stored {
-                    number,
-                    at: self.now,
-                    sids: to.sockets.iter().filter_map(sid).collect(),
-                    except_sids: to.except_sockets.iter().filter_map(sid).collect(),
-                    nsp,
-                    rooms,
-                    except_rooms,
-                    text,
-                    attachments,
-                    bytes,
-                }
-            })
-            .collect();
-        for event in stored {
-            self.recovery.ring_bytes += event.bytes;
-            self.recovery.ring.push_back(event);
+        let mut text = Vec::new();
+        dialect::write(&mut text, &nsp, outgoing, Some(offset));
+        let attachments: Vec<Vec<u8>> =
+            dialect::attachments(outgoing).iter().map(|bytes| bytes.to_vec()).collect();
+        let rooms: Vec<Box<str>> = names(&mut to.rooms.iter());
+        let except_rooms: Vec<Box<str>> = names(&mut to.except_rooms.iter());
+        let names: usize = rooms.iter().chain(&except_rooms).map(|name| name.len() + 16).sum();
+        let bytes = STORED_COST + names + text.len() + attachments.iter().map(Vec::len).sum::<usize>();
+        Stored {
+            number,
+            at: self.now,
+            sids: to.sockets.iter().filter_map(sid).collect(),
+            except_sids: to.except_sockets.iter().filter_map(sid).collect(),
+            nsp,
+            rooms,
+            except_rooms,
+            text,
+            attachments,
+            bytes,
         }
-        self.trim_ring();
-        Some(offset)
     }
 
     /// The same for an event to one socket.

@@ -201,3 +201,83 @@ fn claim_on_ones_own_session_is_none() {
     assert_eq!(salon.quiet(), ["connect #1 /team-1", "connect #2 /team-2"]);
     salon.empty();
 }
+
+/// A client on polling that has entered `/` and does not poll: its sid.
+fn on_polling(salon: &mut Salon) -> (usize, String) {
+    let client = salon.connect();
+    salon.write(client, get("/socket.io/?EIO=4&transport=polling"));
+    salon.quiet();
+    let sid = value(&String::from_utf8(salon.read(client)).unwrap(), "sid").to_owned();
+    assert_eq!(salon.post(client, &sid, "40"), [200]);
+    (client, sid)
+}
+
+fn get(target: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
+}
+
+impl Salon {
+    fn post(&mut self, client: usize, sid: &str, body: &str) -> Vec<u16> {
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+        let length = body.len();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        self.write(client, head + body);
+        self.quiet();
+        self.statuses(client)
+    }
+}
+
+#[test]
+fn memory_that_sessions_hold_is_taken_from_them() {
+    let mut salon = Salon::new(config(|limits| limits.memory_bytes = 50_000));
+    let reader = salon.open();
+    salon.room(reader, 0);
+    salon.emit_to(0, "long", &format!("[\"{}\"]", "x".repeat(2_000))).unwrap();
+    let (many, sid) = on_polling(&mut salon);
+    let begun = format!("452-[{{\"_placeholder\":true,\"num\":0}}]\x1eb{}", "A".repeat(60_000));
+    assert_eq!(salon.post(many, &sid, &begun.replace("[{", "[\"a\",{")), [200]);
+    let (more, sid) = on_polling(&mut salon);
+    assert_eq!(salon.post(more, &sid, &begun.replace("[{", "[\"a\",{")), [200]);
+    let gone = |reason| salon.engine.stats().disconnects(reason);
+    assert_eq!(gone(crate::engine::reason::Reason::OutOfMemory), 1);
+    salon.room(reader, usize::MAX);
+    salon.quiet();
+    assert!(salon.frames(reader)[0].starts_with("text (20"));
+    salon.empty();
+}
+
+#[test]
+fn who_enters_on_and_on_and_takes_no_answer_is_cut_off() {
+    let mut salon = Salon::new(config(|limits| limits.queue_bytes = 10_000));
+    let (client, sid) = on_polling(&mut salon);
+    let flood = ["40/nowhere,"; 50].join("\x1e");
+    let answers: Vec<u16> = (0..10).flat_map(|_| salon.post(client, &sid, &flood)).collect();
+    assert!(answers.starts_with(&[200, 200]) && answers.ends_with(&[400]), "{answers:?}");
+    assert_eq!(salon.engine.stats().disconnects(crate::engine::reason::Reason::SlowReader), 1);
+    salon.empty();
+}
+
+#[test]
+fn between_two_polls_a_message_of_any_size_is_taken() {
+    let mut salon = Salon::new(config(|limits| limits.queue_bytes = 10_000));
+    let (client, sid) = on_polling(&mut salon);
+    let poll = get(&format!("/socket.io/?EIO=4&transport=polling&sid={sid}"));
+    salon.write(client, poll.clone());
+    salon.quiet();
+    salon.read(client);
+    assert_eq!(salon.emit_to(0, "long", &format!("[\"{}\"]", "x".repeat(20_000))).unwrap(), 1);
+    salon.write(client, poll);
+    salon.quiet();
+    assert!(salon.read(client).len() > 20_000);
+    salon.empty();
+}
+
+#[test]
+fn claimed_sessions_do_not_count_as_unclaimed() {
+    let mut salon = Salon::new(config(|limits| limits.unclaimed_sessions = 2));
+    let client = salon.connect();
+    salon.write(client, get("/socket.io/?EIO=4&transport=polling"));
+    salon.quiet();
+    (0..5).for_each(|_| drop(on_polling(&mut salon)));
+    salon.empty();
+}

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::{Client, Open, State},
+    connection::{Client, State},
     queue::{Carrier, MOST_PIECES},
     reason::Reason,
     timers::Timer,
@@ -96,20 +96,41 @@ impl Engine {
         if queue.blocked {
             queue.settle(&mut self.chunks);
         }
+        if queue.dropped {
+            let client = self.connections.get(connection as usize).and_then(|connection| connection.client());
+            self.tell_drain(key, client);
+        }
         self.after_flush(key, connection, before, wire);
+    }
+
+    /// A queue from which something was dropped has room again: the host is told
+    /// for each socket how much it was.
+    pub(super) fn tell_drain(&mut self, key: u32, client: Option<Client>) {
+        let Some(queue) = self.queues.get_mut(key as usize).filter(|queue| queue.dropped) else { return };
+        if queue.weight() > self.config.limits.queue_bytes as usize / 2 {
+            return;
+        }
+        queue.dropped = false;
+        let sockets = match client {
+            Some(Client::Plain(socket)) => vec![socket],
+            Some(Client::Session(session)) => {
+                self.session(session).map(|session| session.sockets.clone()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        for socket in sockets {
+            if let Some(dropped) = self.drops.remove(&socket) {
+                self.turn.push(Record::Drain { socket, dropped });
+            }
+        }
     }
 
     fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
-        let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
-        let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
         let made_way = queue.bytes() < before;
         let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
-        if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
-            self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
-        }
         match &entry.state {
             State::Finishing if is_empty => {
                 wire.finish(connection);
@@ -129,46 +150,5 @@ impl Engine {
             State::Finishing if made_way => self.timers.set(connection, Timer::Close, self.now),
             _ => {}
         }
-    }
-
-    /// Over the budget of all queues and partial messages, whoever holds the
-    /// most of it goes first.
-    fn keep_memory_bound(&mut self) {
-        while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
-            let held = |key: &u32| -> usize {
-                let Some(connection) = self.connections.get(*key as usize) else { return 0 };
-                let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
-                let partial = match &connection.state {
-                    State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
-                    State::Http(exchange) => {
-                        exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
-                    }
-                    _ => 0,
-                };
-                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
-                queued + partial + held
-            };
-            let keys = self.connections.iter().map(|(key, _)| key as u32);
-            let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };
-            self.give_up(most);
-        }
-    }
-
-    /// Ends a connection to free what it holds.
-    fn give_up(&mut self, key: u32) {
-        let Some(connection) = self.connections.get(key as usize) else { return };
-        let (queue, client) = (connection.queue, connection.client());
-        let Some(queue) = self.queues.get_mut(queue as usize) else { return };
-        if let (Some(Client::Plain(socket)), State::Open(_), false) =
-            (client, &connection.state, queue.blocked)
-        {
-            // It holds unfinished messages, and the kernel takes a goodbye.
-            return self.cut_off(socket, Reason::OutOfMemory);
-        }
-        // What a cut would leave of its queue is part of a frame, which may be
-        // large: there is no goodbye.
-        self.queued_bytes -= queue.bytes();
-        queue.clear(&mut self.chunks);
-        self.kill(key, Reason::OutOfMemory);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     config::Origins,
-    connection::{Connection, Parked, State},
+    connection::{Client, Connection, Parked, State},
     reason::Reason,
     session::Via,
     socketio::Flow,
@@ -156,6 +156,8 @@ impl Engine {
         let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);
         self.queued_bytes -= taken.bytes;
+        let queue = session.queue;
+        self.tell_drain(queue, Some(Client::Session(key)));
         self.set_poll(key, None);
         self.answer_parked(connection, &payload);
         self.pool.give(payload);

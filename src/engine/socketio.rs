@@ -335,6 +335,11 @@ impl Engine {
         door.kept
     }
 
+    /// Bytes that are kept for a socket that waits.
+    pub(super) fn kept_for(&self, socket: SocketId) -> usize {
+        self.doors.get(&socket).map_or(0, |door| door.bytes)
+    }
+
     /// Forgets what belongs to a socket that is gone.
     pub(super) fn forget_door(&mut self, socket: SocketId) {
         self.open_door(socket);

@@ -31,7 +31,8 @@ fn main() -> Result<()> {
                         server.send(socket, data)?;
                     }
                     data => {
-                        server.to("/room").room(rooms.of(&server, socket)?).send(data)?;
+                        let room = rooms.of(&server, socket)?;
+                        server.to("/room").room(room).send(data)?;
                     }
                 },
                 Event::Message { socket, name: "echo", args, .. } => {
@@ -42,7 +43,8 @@ fn main() -> Result<()> {
                     server.emit(socket, "joined", args)?;
                 }
                 Event::Message { socket, name: "msg", args, .. } => {
-                    server.to("/").room(rooms.of(&server, socket)?).emit("msg", args)?;
+                    let room = rooms.of(&server, socket)?;
+                    server.to("/").room(room).emit("msg", args)?;
                 }
                 _ => {}
             }

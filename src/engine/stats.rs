@@ -8,7 +8,8 @@ use super::reason::Reason;
 pub struct Stats {
     /// Open connections, whatever they speak.
     pub connections: u64,
-    /// Sessions: plain WebSockets that are in a namespace or wait at its door.
+    /// Sessions: plain WebSockets that are in a namespace or wait at its door,
+    /// and Engine.IO sessions, which may be in several or in none.
     pub sessions: u64,
     /// Sockets that are in a namespace.
     pub sockets: u64,

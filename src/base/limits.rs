@@ -165,3 +165,7 @@ pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
 pub(crate) const DESCRIPTOR_RESERVE: usize = 32;
 /// A session that nobody has come back to is not given up before this.
 pub(crate) const UNCLAIMED_MS: u64 = 5_000;
+/// How late a loop that is not held up may wake: a clock of milliseconds, a
+/// system that rounds waits up, other processes. A session's pong is due from
+/// when its ping was, unless the loop was later than this.
+pub(crate) const LATE_MS: u64 = 20;

@@ -129,11 +129,9 @@ impl Polling {
 
     /// The same; it has been read when this returns.
     pub(crate) fn park_poll(&self, host: &Host) -> Http {
-        let before = host.with(|server| server.stats().connections);
+        let before = host.with(|server| server.stats().bytes_in);
         let http = self.begin_poll();
-        host.until("the poll's connection is there", move |server| server.stats().connections > before);
-        // One more turn, which finds its bytes.
-        host.with(|_| ());
+        host.until("the poll has been read", move |server| server.stats().bytes_in > before);
         http
     }
 

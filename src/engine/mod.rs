@@ -170,7 +170,7 @@ impl Engine {
             dead: Vec::new(),
             sessions: Slab::new(),
             by_sid: seeded(sessions_seed),
-            unclaimed: Unclaimed::new(),
+            unclaimed: Unclaimed::default(),
             recovery: Recovery::new(sessions_seed),
             session_timers,
             entry_timers,
@@ -284,7 +284,10 @@ impl Engine {
             // Who half-closes behind a request still gets the answer, and all
             // of it.
             State::Http(exchange) if exchange.asked.is_some() => {}
-            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => self.finish(key),
+            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => {
+                self.abandon_request(key, Reason::TransportClose);
+                self.finish(key);
+            }
             // What it sent before is looked at first; the end is seen again then.
             State::Open(open) if open.ending.is_some() => {
                 self.resume_one(key);

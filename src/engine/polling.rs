@@ -11,17 +11,21 @@ use super::{
     reason::Reason,
     session::Via,
     socketio::Flow,
+    timers::Timer,
 };
-use crate::codec::{
-    body::BodyReader,
-    engineio::{
-        self, Pieces, answer,
-        request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
-        say,
+use crate::{
+    base::limits::LATE_MS,
+    codec::{
+        body::BodyReader,
+        engineio::{
+            self, Pieces, answer,
+            request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
+            say,
+        },
+        http::{Framing, Request},
+        origin,
+        response::{self, Answering},
     },
-    http::{Framing, Request},
-    origin,
-    response::{self, Answering},
 };
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -115,6 +119,13 @@ impl Engine {
     /// §5.2: a poll is answered with what waits, or it waits.
     fn take_poll(&mut self, key: u32, session: u32, request: Request, answering: Answering) {
         self.claim(session);
+        // §6: whoever polls in the moment at which the pong is overdue comes too
+        // late. After a longer while the loop was held up, and the pong may lie
+        // unread.
+        if self.session_timers.has_just_expired(session, Timer::Pong, self.now, LATE_MS) {
+            self.end_session(session, Reason::PingTimeout, None);
+            return self.answer_refusal(key, &request, Refusal::SessionUnknown, answering);
+        }
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
         if entry.poll.is_some() {
             // Two polls at once: the client has lost its way.

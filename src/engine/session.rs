@@ -3,7 +3,7 @@
 //! it begins and ends, and its heartbeat; `polling` and `upgrade` bring it
 //! packets, `socketio` understands them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Engine,
@@ -16,7 +16,7 @@ use crate::{
     base::{
         Millis,
         id::SocketId,
-        limits::{UNCLAIMED_MS, UNLIMITED},
+        limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
         engineio::say,
@@ -42,8 +42,9 @@ pub(super) struct Session {
     pub(super) probe: Option<Probe>,
     /// It has ended, and only its last words are still to be fetched.
     pub(super) closing: bool,
-    /// A second request has come: there is a client behind it.
-    pub(super) claimed: bool,
+    /// Its place among those that nobody has come back to. None once a second
+    /// request has come: there is a client behind it.
+    pub(super) unclaimed: Option<u64>,
     /// It wants bytes as text, also over WebSocket.
     pub(super) base64: bool,
     /// It has been in a namespace, so the time to enter one is over for good.
@@ -70,8 +71,12 @@ pub(super) struct Probe {
     pub(super) answered: bool,
 }
 
-/// Sessions that nobody has come back to, oldest first.
-pub(super) type Unclaimed = VecDeque<(u32, Sid, Millis)>;
+/// Sessions that nobody has come back to, oldest first, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Unclaimed {
+    sessions: BTreeMap<u64, (u32, Millis)>,
+    next: u64,
+}
 
 impl Engine {
     /// Begins a session. On polling its queue is its own, on a WebSocket it is
@@ -80,6 +85,11 @@ impl Engine {
         let sid = self.new_sid();
         let entry = self.sessions.vacant_entry();
         let key = entry.key() as u32;
+        let unclaimed = (via == Via::Polling).then_some(self.unclaimed.next);
+        if let Some(place) = unclaimed {
+            self.unclaimed.next += 1;
+            self.unclaimed.sessions.insert(place, (key, self.now));
+        }
         let queue = match via {
             Via::Polling => self.queues.insert(SendQueue::new(Carrier::Polls(key))) as u32,
             Via::WebSocket(connection) => {
@@ -94,7 +104,7 @@ impl Engine {
             post: None,
             probe: None,
             closing: false,
-            claimed: via != Via::Polling,
+            unclaimed,
             base64: request.query("b64").is_some_and(|value| !value.is_empty()),
             entered: false,
             sockets: Vec::new(),
@@ -105,9 +115,6 @@ impl Engine {
         self.session_timers.set(key, Timer::Ping, self.now);
         self.entry_timers.set(key, Timer::Enter, self.now);
         self.set_poll(key, None);
-        if via == Via::Polling {
-            self.unclaimed.push_back((key, sid, self.now));
-        }
         key
     }
 
@@ -118,16 +125,12 @@ impl Engine {
             UNLIMITED => usize::MAX,
             most => most as usize,
         };
-        while self.unclaimed.len() >= most {
-            let Some(&(key, sid, since)) = self.unclaimed.front() else { return false };
-            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
-            if waits && self.now < since + UNCLAIMED_MS {
+        while self.unclaimed.sessions.len() >= most {
+            let Some((_, &(key, since))) = self.unclaimed.sessions.first_key_value() else { return false };
+            if self.now < since + UNCLAIMED_MS {
                 return false;
             }
-            self.unclaimed.pop_front();
-            if waits {
-                self.end_session(key, Reason::TransportClose, None);
-            }
+            self.end_session(key, Reason::TransportClose, None);
         }
         true
     }
@@ -159,15 +162,8 @@ impl Engine {
 
     /// The client has come back for a second time.
     pub(super) fn claim(&mut self, key: u32) {
-        if let Some(session) = self.sessions.get_mut(key as usize) {
-            session.claimed = true;
-        }
-        while let Some(&(key, sid, _)) = self.unclaimed.front() {
-            let waits = self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed);
-            if waits {
-                break;
-            }
-            self.unclaimed.pop_front();
+        if let Some(place) = self.session_mut(key).and_then(|session| session.unclaimed.take()) {
+            self.unclaimed.sessions.remove(&place);
         }
     }
 
@@ -259,6 +255,7 @@ impl Engine {
 
     /// Frees a session's place; a queue of its own goes with it.
     pub(super) fn release_session(&mut self, key: u32) {
+        self.claim(key);
         let Some(session) = self.sessions.try_remove(key as usize) else { return };
         self.by_sid.remove(&session.sid);
         self.session_timers.clear(key);
@@ -326,7 +323,11 @@ impl Engine {
     pub(super) fn expire_session(&mut self, key: u32, timer: Timer) {
         match timer {
             Timer::Ping => {
-                self.session_timers.set(key, Timer::Pong, self.now);
+                // §6 counts both waits from one moment: what a loop wakes late
+                // does not add up.
+                let due = self.session_timers.taken_at();
+                let since = if self.now <= due + LATE_MS { due } else { self.now };
+                self.session_timers.set(key, Timer::Pong, since);
                 self.say_packet(key, say::PING);
             }
             Timer::Pong => self.end_session(key, Reason::PingTimeout, None),

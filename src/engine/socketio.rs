@@ -152,6 +152,7 @@ impl Engine {
 
     /// Attachments that have come are forgotten with their session.
     pub(super) fn drop_incomplete(&mut self, key: u32) {
+        self.attachment_timers.clear(key);
         if let Some(session) = self.sessions.get_mut(key as usize) {
             self.partial_bytes -= session.incomplete.held();
             session.incomplete = Assembler::default();
@@ -240,13 +241,14 @@ impl Engine {
         }
         // A name that is too long is not sent back.
         let nameable = socketio::may_be_named(nsp, &self.config.limits);
+        // This may end its old socket, and with it a dynamic namespace.
+        let claim = self.claim_return(nsp, &auth);
         let found = if nameable { self.hub.namespace_for(nsp) } else { None };
         let Some(namespace) = found else {
             self.stats.refused_namespace += 1;
             self.refuse_entry(key, if nameable { nsp } else { "/" }, "Invalid namespace", None);
             return Flow::Go;
         };
-        let claim = self.claim_return(nsp, &auth);
         let guarded = self.hub.namespace(namespace).is_some_and(|entry| entry.config.guarded);
         let socket = self.hub.add(namespace, key, Route { queue, format });
         if let Some(session) = self.session_mut(key) {
@@ -290,7 +292,7 @@ impl Engine {
         else {
             return;
         };
-        let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid)?, after)));
+        let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid, after)?, after)));
         self.hub.admit(socket, route);
         let user = accept.user.or(back.as_ref().map(|(gone, _)| gone.user));
         if let (Some(user), Some(entry)) = (user, self.hub.get_mut(socket)) {

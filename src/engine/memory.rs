@@ -30,7 +30,10 @@ impl Engine {
             }
             match most {
                 Holder::Connection(key) => self.give_up(key),
-                Holder::Session(key) => self.end_session(key, Reason::OutOfMemory, None),
+                Holder::Session(key) => match self.session(key).map(|session| session.via) {
+                    Some(Via::WebSocket(connection)) => self.give_up(connection),
+                    _ => self.end_session(key, Reason::OutOfMemory, None),
+                },
             }
         }
     }
@@ -53,7 +56,7 @@ impl Engine {
             Holder::Session(key) => {
                 let Some(session) = self.session(key) else { return 0 };
                 let queued = if session.via == Via::Polling { queued(session.queue) } else { 0 };
-                let kept = session.sockets.iter().map(|socket| self.kept_for(*socket)).sum::<usize>();
+                let kept = session.sockets.iter().map(|socket| self.held_by_socket(*socket)).sum::<usize>();
                 queued + session.incomplete.held() + kept
             }
         }

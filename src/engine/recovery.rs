@@ -95,6 +95,12 @@ impl Recovery {
         self.expiries.front().map(|&(until, _)| until)
     }
 
+    /// Whether nobody may come back, now or later.
+    #[cfg(test)]
+    pub(super) fn has_nobody(&self) -> bool {
+        self.live.is_empty() && self.pids.is_empty() && self.gone.is_empty() && self.expiries.is_empty()
+    }
+
     /// Memory of the events that are kept.
     pub(super) fn bytes(&self) -> usize {
         self.ring_bytes
@@ -253,14 +259,15 @@ impl Engine {
 
     /// A client that enters says that it has been here before: whether that is
     /// so, and everything that it missed is still there.
-    pub(super) fn claim_return(&mut self, nsp: &str, auth: &str) -> Option<(Sid, u64)> {
+    pub(super) fn claim_return(&mut self, key: u32, nsp: &str, auth: &str) -> Option<(Sid, u64)> {
         self.window()?;
         let claim = socketio::claim(auth, &self.config.limits)?;
         let pid: Sid = claim.pid.as_bytes().try_into().ok()?;
-        // It is back before its old connection is known to be dead. Nobody who
-        // enters another namespace with this id is the socket that has it.
+        // It is back before its old connection is known to be dead. Who is on
+        // this very session, or in another namespace, is not back.
         let live = self.recovery.live.get(&pid).and_then(|&socket| self.hub.get(socket));
         if let Some(socket) = live
+            && socket.owner != key
             && self.hub.namespace(socket.namespace).is_some_and(|entry| &*entry.name == nsp)
         {
             let owner = socket.owner;

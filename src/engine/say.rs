@@ -21,7 +21,7 @@ use crate::{
         engineio::answer,
         frame::{self, Opcode},
     },
-    hub::audience::Selection,
+    hub::{Stage, audience::Selection},
     session::{
         self, Data, FORMATS, JSON, Length, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, Sink, raw,
         socketio,
@@ -293,7 +293,8 @@ impl Engine {
 
     /// Disconnects a client that owes too much reading.
     pub(super) fn cut_off(&mut self, socket: SocketId, reason: Reason) {
-        let Some(entry) = self.hub.get(socket) else { return };
+        // Its session may just have been cut off over another of its sockets.
+        let Some(entry) = self.hub.get(socket).filter(|entry| entry.stage != Stage::Left) else { return };
         let (owner, code) = (entry.owner, Some(code::TRY_AGAIN_LATER));
         log::debug!("socket {:#x}: {reason}", socket.get());
         if session::is_socketio(entry.route.format) {
@@ -337,14 +338,15 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 /// The cap is judged on what the kernel refused: what has not been offered to
-/// it yet does not count against a client.
+/// it yet does not count against a client. Between two polls a queue may be
+/// empty, and takes one message of any size like any other.
 fn fate(blocked: bool, weight: usize, len: usize, cap: usize, loudness: Loudness) -> Fate {
     if !blocked {
         return Fate::Queued;
     }
     match loudness {
         Loudness::Volatile => Fate::LeftOut,
-        Loudness::Normal if weight + len > cap => Fate::Full,
+        Loudness::Normal if weight > 0 && weight + len > cap => Fate::Full,
         Loudness::Normal => Fate::Queued,
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Session {
     pub(super) base64: bool,
     /// It has been in a namespace, so the time to enter one is over for good.
     pub(super) entered: bool,
+    /// Bytes of answers to CONNECT since the client last took anything.
+    pub(super) answers: usize,
     /// Its sockets, the waiting ones included.
     pub(super) sockets: Vec<SocketId>,
     /// A packet some of whose attachments are still to come.
@@ -76,6 +78,13 @@ pub(super) struct Probe {
 pub(super) struct Unclaimed {
     sessions: BTreeMap<u64, (u32, Millis)>,
     next: u64,
+}
+
+impl Unclaimed {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
 }
 
 impl Engine {
@@ -107,6 +116,7 @@ impl Engine {
             unclaimed,
             base64: request.query("b64").is_some_and(|value| !value.is_empty()),
             entered: false,
+            answers: 0,
             sockets: Vec::new(),
             incomplete: Assembler::default(),
             request,
@@ -177,6 +187,7 @@ impl Engine {
     /// and what was queued is not sent any more, but a poll that waits gets the
     /// close packet, and a WebSocket a close frame.
     pub(super) fn end_session(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        let code = code.filter(|_| self.session(key).is_some_and(|session| session.via != Via::Polling));
         self.part_all(key, reason, code);
         self.forget_session(key, code);
     }

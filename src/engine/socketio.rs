@@ -12,6 +12,7 @@ use super::{
 use crate::{
     base::{Millis, id::SocketId, name::Name},
     codec::{
+        close::code,
         engineio::{self, Packet as Transported, say},
         socketio::{self, Assembler, Body, Packet, Whole},
     },
@@ -232,6 +233,10 @@ impl Engine {
         if self.socket_in(key, nsp).is_some() {
             return self.out_of_place(key, "CONNECT to a namespace that it is in");
         }
+        if !self.may_ask_on(key, nsp.len()) {
+            self.end_session(key, Reason::SlowReader, Some(code::TRY_AGAIN_LATER));
+            return Flow::Over;
+        }
         let Some(session) = self.session(key) else { return Flow::Over };
         let (queue, request) = (session.queue, session.request.clone());
         let format = if session.base64 { session::SOCKETIO_TEXT } else { session::SOCKETIO };
@@ -241,8 +246,9 @@ impl Engine {
         }
         // A name that is too long is not sent back.
         let nameable = socketio::may_be_named(nsp, &self.config.limits);
-        // This may end its old socket, and with it a dynamic namespace.
-        let claim = self.claim_return(nsp, &auth);
+        // Before the namespace is looked for: a dynamic one may be gone with the
+        // old connection of who is back, and comes about anew.
+        let claim = if nameable { self.claim_return(key, nsp, &auth) } else { None };
         let found = if nameable { self.hub.namespace_for(nsp) } else { None };
         let Some(namespace) = found else {
             self.stats.refused_namespace += 1;
@@ -256,6 +262,7 @@ impl Engine {
         }
         let auth_span = self.turn.text(&auth);
         if auth != "{}" {
+            self.partial_bytes += auth.len();
             self.auths.insert(socket, auth.into_boxed_str());
         }
         if !guarded {
@@ -269,6 +276,15 @@ impl Engine {
         let handshake = self.turn.request(request);
         self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth: auth_span });
         Flow::Go
+    }
+
+    /// Whether one more answer may wait for the client. An answer can't be left
+    /// out, so who asks on and on and takes none is cut off.
+    fn may_ask_on(&mut self, key: u32, nsp_len: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(key as usize) else { return false };
+        let takes_none = self.queues.get(session.queue as usize).is_some_and(|queue| queue.blocked);
+        session.answers = if takes_none { session.answers + nsp_len + ANSWER_COST } else { 0 };
+        session.answers <= self.config.limits.queue_bytes as usize
     }
 
     /// The guard lets a waiting client in.
@@ -337,15 +353,16 @@ impl Engine {
         door.kept
     }
 
-    /// Bytes that are kept for a socket that waits.
-    pub(super) fn kept_for(&self, socket: SocketId) -> usize {
-        self.doors.get(&socket).map_or(0, |door| door.bytes)
-    }
-
     /// Forgets what belongs to a socket that is gone.
     pub(super) fn forget_door(&mut self, socket: SocketId) {
         self.open_door(socket);
-        self.auths.remove(&socket);
+        self.partial_bytes -= self.auths.remove(&socket).map_or(0, |auth| auth.len());
+    }
+
+    /// Memory of what a socket entered with, and has said before it was in.
+    pub(super) fn held_by_socket(&self, socket: SocketId) -> usize {
+        let auth = self.auths.get(&socket).map_or(0, |auth| auth.len());
+        auth + self.doors.get(&socket).map_or(0, |door| door.bytes)
     }
 
     /// Keeps what a client says while its guard thinks, up to a bound.
@@ -450,3 +467,5 @@ impl Engine {
 
 /// What a kept packet costs beside its bytes.
 const KEPT_COST: usize = 128;
+/// Bytes of the answer to a CONNECT beside the name of the namespace, about.
+const ANSWER_COST: usize = 64;

@@ -105,6 +105,10 @@ impl Engine {
     fn answer_probe(&mut self, key: u32, session: u32) {
         let Some(Connection { queue, .. }) = self.connections.get(key as usize) else { return };
         let queue = *queue;
+        // Who asks on and on and reads no answer has had one.
+        if self.queues.get(queue as usize).is_some_and(|queue| queue.blocked) {
+            return;
+        }
         self.push_frames(queue, 8, |out| frame::write(out, Opcode::Text, say::PROBE_PONG));
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
         if let Some(probe) = &mut entry.probe {

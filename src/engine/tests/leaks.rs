@@ -28,12 +28,15 @@ impl Salon {
         self.assert_empty();
     }
 
-    fn assert_empty(&self) {
+    pub(super) fn assert_empty(&self) {
         let engine = &self.engine;
         assert!(engine.connections.is_empty() && engine.queues.is_empty());
         assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));
         assert!(engine.dirty.is_empty() && engine.resuming.is_empty() && engine.wanting.is_empty());
         assert!(engine.dead.is_empty() && engine.handshakes.is_empty() && engine.announced.is_empty());
+        assert!(engine.sessions.is_empty() && engine.by_sid.is_empty() && engine.unclaimed.is_empty());
+        assert!(engine.doors.is_empty() && engine.guards.is_empty() && engine.auths.is_empty());
+        assert!(engine.recovery.has_nobody());
         assert!(engine.acks.is_empty());
         assert_eq!(engine.timeout(), None);
         let stats = engine.stats();
@@ -145,5 +148,56 @@ fn ids_of_those_who_left_are_never_those_of_newcomers() {
         salon.turn();
         assert_eq!(kind(salon.emit_to(number, "a", "[]")), ErrorKind::NotFound);
     }
+    salon.empty();
+}
+
+/// A server whose Socket.IO clients may come back, also in namespaces that
+/// begin with `/team-`.
+fn recovering() -> Salon {
+    let mut config = Config::default();
+    config.socketio.as_mut().unwrap().recovery = Some(crate::engine::config::Recovery::default());
+    let mut salon = Salon::new(config);
+    salon.engine.open_pattern("/team-", Namespace::default()).unwrap();
+    salon
+}
+
+impl Salon {
+    /// A Socket.IO client on a WebSocket, and what it got when it entered.
+    fn enter(&mut self, packet: &str) -> (usize, String) {
+        let client = self.connect();
+        self.write(client, handshake("/socket.io/?EIO=4&transport=websocket"));
+        self.quiet();
+        self.read(client);
+        self.write(client, text(packet));
+        self.quiet();
+        let answer = self.frames(client).first().cloned().unwrap_or_default();
+        (client, answer)
+    }
+}
+
+fn value<'a>(answer: &'a str, key: &str) -> &'a str {
+    answer.split(&format!("\"{key}\":\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap()
+}
+
+#[test]
+fn who_is_back_early_in_a_dynamic_namespace_takes_its_place() {
+    let mut salon = recovering();
+    let (_, answer) = salon.enter("40/team-1,");
+    let claim = format!("40/team-1,{{\"pid\":\"{}\"}}", value(&answer, "pid"));
+    let (_, again) = salon.enter(&claim);
+    assert_eq!(value(&again, "sid"), value(&answer, "sid"));
+    assert_eq!(salon.engine.stats().sockets, 1);
+    salon.empty();
+}
+
+#[test]
+fn claim_on_ones_own_session_is_none() {
+    let mut salon = recovering();
+    let (client, answer) = salon.enter("40");
+    let pid = value(&answer, "pid").to_owned();
+    for nsp in ["/team-1", "/team-2"] {
+        salon.write(client, text(&format!("40{nsp},{{\"pid\":\"{pid}\"}}")));
+    }
+    assert_eq!(salon.quiet(), ["connect #1 /team-1", "connect #2 /team-2"]);
     salon.empty();
 }

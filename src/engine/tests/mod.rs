@@ -4,6 +4,7 @@
 //! by the order in which they came up: `connect #0 /`.
 
 mod acks;
+mod chaos;
 mod closing;
 mod control;
 mod deadlines;

@@ -247,6 +247,7 @@ impl Engine {
         let text = self.turn.text(text);
         self.stats.count_disconnect(reason);
         self.turn.push(Record::Disconnect { socket, nsp, reason, code, text, rooms, may_return });
+        self.trim_gone();
         self.note_changes();
     }
 }

@@ -33,8 +33,9 @@ pub(super) struct Recovery {
     pids: SeededMap<SocketId, Pid>,
     /// Sockets that are gone and may come back, by their private id.
     gone: SeededMap<Sid, Gone>,
-    /// When each of them expires.
-    expiries: VecDeque<(Millis, Sid)>,
+    /// When each of them expires. Some have come back since, and perhaps gone
+    /// again as another socket.
+    expiries: VecDeque<(Millis, Sid, SocketId)>,
 }
 
 /// A live socket's claim to come back.
@@ -92,7 +93,7 @@ impl Recovery {
 
     /// When the next socket expires.
     pub(super) fn deadline(&self) -> Option<Millis> {
-        self.expiries.front().map(|&(until, _)| until)
+        self.expiries.front().map(|&(until, ..)| until)
     }
 
     /// Whether nobody may come back, now or later.
@@ -242,7 +243,7 @@ impl Engine {
                 | Reason::ProtocolError
         );
         let (Some(window), true) = (self.window(), may_return && !self.closed) else { return false };
-        let (until, most) = (self.now + u64::from(window.window_ms), window.sockets as usize);
+        let until = self.now + u64::from(window.window_ms);
         let Some(entry) = self.hub.get(socket) else { return false };
         let Some(sid) = entry.sid().and_then(|sid| sid.as_bytes().try_into().ok()) else { return false };
         let nsp = self.hub.namespace(entry.namespace).map_or("", |entry| &entry.name).into();
@@ -250,11 +251,16 @@ impl Engine {
         let rooms: Vec<String> = rooms.into_iter().map(str::to_owned).collect();
         let gone = Gone { socket, nsp, sid, pid, rooms, user: entry.user, since, at: self.now, until };
         self.recovery.gone.insert(pid, gone);
-        self.recovery.expiries.push_back((until, pid));
+        self.recovery.expiries.push_back((until, pid, socket));
+        true
+    }
+
+    /// Over the number of sockets that may be away, the oldest expire.
+    pub(super) fn trim_gone(&mut self) {
+        let most = self.window().map_or(0, |window| window.sockets as usize);
         while self.recovery.gone.len() > most.max(1) {
             self.expire_oldest();
         }
-        true
     }
 
     /// A client that enters says that it has been here before: whether that is
@@ -335,9 +341,8 @@ impl Engine {
     }
 
     fn expire_oldest(&mut self) {
-        let Some((until, pid)) = self.recovery.expiries.pop_front() else { return };
-        // It may have come back, and gone again since.
-        if self.recovery.gone.get(&pid).is_some_and(|gone| gone.until == until)
+        let Some((_, pid, socket)) = self.recovery.expiries.pop_front() else { return };
+        if self.recovery.gone.get(&pid).is_some_and(|gone| gone.socket == socket)
             && let Some(gone) = self.recovery.gone.remove(&pid)
         {
             let nsp = self.turn.text(&gone.nsp);

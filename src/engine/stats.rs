@@ -19,7 +19,8 @@ pub struct Stats {
     pub rooms: u64,
     /// Bytes that wait in send queues, each counted for every receiver.
     pub queued_bytes: u64,
-    /// Memory of all send queues and partial messages, shared bytes counted once.
+    /// Memory of all send queues, partial messages and what Socket.IO clients
+    /// entered with, shared bytes counted once.
     pub memory_bytes: u64,
 
     /// Connections taken since the start.

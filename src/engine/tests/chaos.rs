@@ -447,7 +447,9 @@ impl Books {
     /// Notes what the host is told, if it may be told that now.
     fn enter(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
-        let socket = || words.iter().find_map(|word| word.strip_prefix('#')?.parse::<usize>().ok());
+        let socket = || {
+            words.iter().find_map(|word| word.strip_prefix('#')?.trim_end_matches(':').parse::<usize>().ok())
+        };
         let told = |socket: &usize| self.sockets.get(socket).copied();
         match words[..] {
             ["asks", ..] => assert_eq!(self.sockets.insert(socket().unwrap(), Told::Asked), None, "{line}"),

@@ -1,6 +1,8 @@
 """The list of exchanges. Each scene is a function of a `Scene`; the names of the servers' modes are those of
 server.mjs and examples/beside.rs. Scenes of one mode run at the same time, against the same two servers."""
 
+import re
+
 from scene import POLLING, TEXT, UPGRADE, WEBSOCKET
 from wire import b64, chunked, request
 
@@ -199,7 +201,7 @@ def polls(s):
     link = s.hold("again", sid)
     s.post("two messages in one payload", sid, '42["message",2]\x1e42["message",3]')
     s.answer("again: the answer", link)
-    s.packets("again: the rest", sid, 1)
+    sid = s.inside()
     s.post("20 packets", sid, '42["burst",20]')
     s.poll("20 packets: one poll", sid)
     sid = s.inside()
@@ -240,7 +242,7 @@ def a_poll_is_left(s):
         else:
             link.finish_sending()
             s.note(f"{how}: the other end", link.state())
-        s.link().is_quiet()
+        s.wait()
         s.alive(f"{how}: afterwards", sid)
 
 
@@ -251,7 +253,7 @@ def a_post_is_cut(s):
     link.send(request("POST", f"/socket.io/?{POLLING}&sid={sid}", [TEXT, "Content-Length: 10"]) + b"3\x1e3")
     link.is_quiet()
     link.close()
-    s.link().is_quiet()
+    s.wait()
     s.alive("afterwards", sid)
 
 
@@ -259,7 +261,7 @@ def a_post_is_cut(s):
 def keep_alive_and_pipelining(s):
     sid = s.inside()
     link = s.link()
-    s.poll_target = target = f"/socket.io/?{POLLING}&sid={sid}"
+    target = f"/socket.io/?{POLLING}&sid={sid}"
     s.ask("a POST", request("POST", target, [TEXT], b'42["message",1]'), link=link)
     s.ask("its poll on the same connection", request("GET", target), link=link)
     s.ask("an error on it", request("GET", "/socket.io/?EIO=4&transport=abc"), link=link)
@@ -267,12 +269,12 @@ def keep_alive_and_pipelining(s):
     post = request("POST", target, [TEXT], b'42["message",2]')
     link.send(post + request("GET", target) + request("GET", "/socket.io/?EIO=4&transport=abc"))
     for label in ("pipelined: the POST", "pipelined: the poll", "pipelined: the error"):
-        s.answer(label, link)
+        s.answer(label, link, pipelined=True)
     link = s.link()
     link.send(request("GET", target) + request("GET", f"/socket.io/?{POLLING}"))
     s.note("a poll that waits, and a handshake behind it", "waits" if link.is_quiet() else "is answered")
     s.post("a message", sid, '42["message",3]')
-    s.answer("the poll", link)
+    s.answer("the poll", link, pipelined=True)
     s.answer("the handshake behind it", link)
 
 
@@ -292,7 +294,7 @@ def no_http(s):
 def limits_of_posts(s):
     sid = s.inside()
     target = f"/socket.io/?{POLLING}&sid={sid}"
-    most = f'42["message","{"x" * (1_000_000 - 15)}"]'
+    most = f'42["message","{"x" * (1_000_000 - 16)}"]'
     assert len(most) == 1_000_000
     s.post("1,000,000 bytes", sid, most)
     s.poll("1,000,000 bytes: echo", sid)
@@ -314,7 +316,7 @@ def limits_of_posts(s):
 @scene()
 def limits_of_websockets(s):
     ws = s.ws_inside()
-    ws.send(f'42["message","{"x" * (1_000_000 - 15)}"]')
+    ws.send(f'42["message","{"x" * (1_000_000 - 16)}"]')
     s.hears("1,000,000 bytes", ws)
     ws.frame(1, length=1_000_001)
     s.ends("1,000,001 bytes, only the head", ws)
@@ -394,8 +396,7 @@ def close_by_websocket(s):
         ws.send('42["message",1]')
         s.hears("text 1: goes on", ws)
     ws = s.ws_inside()
-    ws.send('42["message",1]')
-    ws.frame(8)
+    ws.send_and_close('42["message",1]')
     s.ends("a message right before the close frame", ws)
 
 
@@ -577,7 +578,7 @@ def upgrade_and_the_end(s):
     ws.send("2probe")
     s.hears("the probe, again", ws)
     ws.link.close()
-    s.link().is_quiet()
+    s.wait()
     s.post("the WebSocket is cut: a message", sid, '42["message",1]')
     s.poll("the WebSocket is cut: its echo", sid)
     link = s.hold("the WebSocket is cut: a poll waits", sid)
@@ -625,6 +626,7 @@ def heartbeat_other_traffic_is_no_pong(s):
     ws = s.ws_inside()
     s.hears("a ping", ws)
     ws.send('42["message",1]')
+    s.hears("a message", ws)
     ws.frame(9, b"x")
     s.ends("a message and a ping frame, but no pong", ws)
 
@@ -814,6 +816,7 @@ def connect_dynamic(s):
     third.send('42/dyn-2,["message",1]')
     s.hears("the third hears only its own", third)
     ws.send("41/dyn-1,")
+    s.quiet("leaves", ws)
     ws.send("40/dyn-1,")
     s.hears("again", ws, GREETING)
     ws.send("40/dyn,")
@@ -834,9 +837,10 @@ def disconnect(s):
     s.hears("41/custom: the other goes on", ws)
     ws.send("40/custom,")
     s.hears("in it again", ws, GREETING)
-    for packet in ("41", "41/custom", "41/custom,"):
+    for packet in ("41", "411", "41/custom", "41/custom,"):
         ws = s.ws_inside(packet="40/custom," if "custom" in packet else "40")
         ws.send(packet)
+        s.quiet(f"{packet} once", ws)
         ws.send(packet)
         s.ends(f"{packet} twice", ws)
     sid = s.inside()
@@ -859,6 +863,7 @@ def packets_that_may_not_come_now(s):
     for packet in ('42["message",1]', '43["a"]', "41"):
         ws = s.ws_inside()
         ws.send("41")
+        s.quiet(f"leaves, before {packet}", ws)
         ws.send(packet)
         s.ends(f"after leaving: {packet}", ws)
     sid = s.open()
@@ -877,6 +882,7 @@ def packets_that_may_not_come_now(s):
         s.poll(f"40 twice: {number} poll", sid)
     ws = s.ws_inside()
     ws.send('42["kick"]')
+    s.hears("the kick", ws)
     ws.send('42["message",1]')
     s.ends("an event behind the kick", ws)
 
@@ -927,16 +933,17 @@ def acks(s):
         ws.send(packet)
         s.hears(packet, ws)
     ws.send('42["ask","how are you"]')
-    s.hears("a question", ws)
-    ws.send('430["fine",{"a":1}]')
+    number = question(s.hears("a question", ws)[0])
+    ws.send(f'43{number}["fine",{{"a":1}}]')
     s.hears("its answer", ws)
-    for packet in ('430["again"]', '4399["unknown"]', '43[]', "43", '439007199254740992["x"]'):
+    ws.send(f'43{number}["again"]')
+    for packet in ('4399["unknown"]', "43[]", "43"):
         ws.send(packet)
         ws.send('42["message","next"]')
         s.hears(f"{packet}: goes on", ws)
     ws.send('42["ask",2]')
-    s.hears("another question", ws)
-    ws.send("431")
+    number = question(s.hears("another question", ws)[0])
+    ws.send(f"43{number}")
     s.hears("an answer without arguments", ws)
     ws.send("40/custom,")
     ws.send("40/nowhere,")
@@ -949,12 +956,15 @@ def acks(s):
     s.hears("an ack with bytes", ws, 3)
     ws.send(f'451-["ask",{P0}]')
     ws.send(b"\x07")
-    s.hears("a question with bytes", ws, 2)
-    ws.send(f'461-2[{P0}]')
+    number = question(s.hears("a question with bytes", ws, 2)[0])
+    ws.send(f"461-{number}[{P0}]")
     ws.send(b"\x08")
     s.hears("its answer with bytes", ws, 2)
-    ws.send('429007199254740993["echo",1]')
-    s.hears("an id that no double holds", ws)
+
+
+def question(text):
+    """The number of a question that the server asked."""
+    return re.search(r'(?:2|-)(\d+)\["question"', text)[1]
 
 
 @scene()
@@ -965,8 +975,8 @@ def acks_by_polling(s):
     s.post("an ack with bytes", sid, f'451-3["echo",{P0}]\x1ebAQ==')
     s.poll("its answer with bytes", sid)
     s.post("a question", sid, '42["ask",1]')
-    s.poll("it comes", sid)
-    s.post("its answer", sid, '430["good"]')
+    number = question(s.poll("it comes", sid).body.decode())
+    s.post("its answer", sid, f'43{number}["good"]')
     s.poll("the answer comes", sid)
 
 
@@ -1012,12 +1022,12 @@ def malformed_packets(s):
         '42["a"', '42["a",]', '42["a"]x', "42['a']", '42abc["echo",1]', '42-1["echo",1]', '42 1["echo",1]', '421.5["echo"]',
         '42["connect"]', '42["connect_error"]', '42["disconnect"]', '42["disconnecting"]', '42["newListener"]', '42["removeListener"]',
         '42["message",NaN]', '42["message",01]', '42["message","\x01"]', '42["message","\\x"]', '42["message","\\ud800"]',
-        "40[]", "40null", "401", '40"a"', "40{", "41{}", "41[]", "411", '41"x"', "43{}", "430{}", '43"a"', "430[", "44[]", "441",
+        "40[]", "40null", "401", '40"a"', "40{", "41{}", "41[]", '41"x"', "43{}", "430{}", '43"a"', "430[", "44[]", "441",
         '45["a"]', '45-["a"]', '45a-["a"]', '45-1-["a"]', '451.5-["a"]', '451["a"]', '450-["nobody"]', '450-["message",1]', '4511-["a"]',
         '4599999999999999999999-["a"]', '451-{}', "451-", "451-[]", '46["a"]', "461-{}", "460-1[]",
         "42[\"a\\u0000\"]", '42["message","a\\u0000"]', '42["' + "n" * 255 + '"]', '42["' + "n" * 256 + '"]',
         '42["message",' + "[" * 60 + "]" * 60 + "]", '42["message",' + "[" * 100 + "]" * 100 + "]",
-        "40/" + "n" * 254 + ",", "40/" + "n" * 255 + ",", '429007199254740992["echo"]', '4299999999999999999999["echo"]',
+        "40/" + "n" * 254 + ",", "40/" + "n" * 255 + ",", '439007199254740992["x"]', '429007199254740992["echo"]', '4299999999999999999999["echo"]',
     ):  # fmt: skip
         ws = s.ws_inside()
         ws.send(packet)
@@ -1033,7 +1043,6 @@ def malformed_attachments(s):
         ("text while one is due", [f'451-["message",{P0}]', '42["message",1]']),
         ("41 while one is due", [f'451-["message",{P0}]', "41"]),
         ("the end while one is due, by text 1", [f'451-["message",{P0}]', "1"]),
-        ("one too many", [f'451-["message",{P0}]', b"\x01", b"\x02"]),
         ("num too large", ['451-["message",{"_placeholder":true,"num":1}]', b"\x01"]),
         ("num negative", ['451-["message",{"_placeholder":true,"num":-1}]', b"\x01"]),
         ("num a fraction", ['451-["message",{"_placeholder":true,"num":0.5}]', b"\x01"]),
@@ -1049,6 +1058,12 @@ def malformed_attachments(s):
         for piece in sent:
             ws.send(piece)
         s.hears(label, ws, 2)
+    ws = s.ws_inside()
+    ws.send(f'451-["message",{P0}]')
+    ws.send(b"\x01")
+    s.hears("as many as due", ws, 2)
+    ws.send(b"\x02")
+    s.ends("one too many", ws)
 
 
 @scene()
@@ -1056,7 +1071,8 @@ def malformed_packets_by_polling(s):
     for packet in ("42{}", "42", "44", "401", '42["connect"]', "bAQ==", f'451-["message",{P0}]\x1e42["a"]', "41/nope", '42/nope,["a"]'):
         sid = s.inside()
         s.post(packet, sid, packet)
-        s.alive(f"{packet}: afterwards", sid)
+        s.post(f"{packet}: another POST", sid, '42["message",1]')
+        s.poll(f"{packet}: first poll", sid)
 
 
 @scene()
@@ -1156,7 +1172,7 @@ def recovery_refused(s):
     ws.send('42["message",1]')
     s.hears("a false offset: an event", ws)
     ws.link.close()
-    s.link().is_quiet()
+    s.wait()
     back = s.ws_open()
     back.send(f'40{{"pid":"{pid}","offset":"nope!"}}')
     s.hears("a false offset", back, GREETING)
@@ -1168,7 +1184,7 @@ def recovery_where_salon_does_more(s):
     ws.send("40")
     _, pid = s_and_p(s.hears("enters", ws, GREETING)[0])
     ws.link.close()
-    s.link().is_quiet()
+    s.wait()
     back = s.ws_open()
     back.send(f'40{{"pid":"{pid}"}}')
     s.hears("without an offset", back, GREETING)
@@ -1183,8 +1199,6 @@ def recovery_where_salon_does_more(s):
 
 
 def s_and_p(text):
-    import re
-
     return re.search(r'"sid":"([^"]+)","pid":"([^"]+)"', text).groups()
 
 

@@ -1,8 +1,9 @@
 """One scene of the list, played against one server: it says what is sent, and notes what comes back."""
 
 import re
+import select
 
-from wire import UPGRADE, Gone, Link, Names, Nothing, Response, WebSocket, request, show
+from wire import QUIET, UPGRADE, Gone, Link, Names, Nothing, Response, WebSocket, request, show
 
 POLLING = "EIO=4&transport=polling"
 WEBSOCKET = "EIO=4&transport=websocket"
@@ -22,17 +23,27 @@ class Scene:
     def note(self, label, seen):
         if isinstance(seen, str):
             seen = {"seen": seen}
-        self.noted.append((label, {field: self.clean(value) for field, value in seen.items()}))
+        self.noted.append((label, {field: self.clean(value, label) for field, value in seen.items()}))
 
-    def clean(self, text):
+    def clean(self, text, label):
         if self.offsets:
-            for value in re.findall(r'4[25][^"␞;]*\[[^␞;]*,"([\w.-]+)"\]', text):
-                self.names.name("offset", f'"{value}"]')
-        return self.names(text)
+            # The last argument of each event is its offset.
+            for event, value in re.findall(r'(4[25][^␞;]*\[[^␞;]*,)("[\w.-]+")(?=\](?:;|$| ))', text):
+                if value not in self.names.known:
+                    text = text.replace(event + value, event + "<new offset>")
+                    self.names.add("offset", value, label)
+        # The numbers of questions are for the server to choose.
+        for kind, number in re.findall(r'4([25]\d?-?)(\d+)(?=\["question")', text):
+            text = text.replace(f'{kind}{number}["question"', f'{kind}<question>["question"')
+        return self.names(text, label)
 
     def link(self):
         self.links.append(Link(self.port))
         return self.links[-1]
+
+    def wait(self):
+        """A moment for what no answer tells of, such as that a server has noticed the end of a connection."""
+        select.select([], [], [], QUIET)
 
     def leave(self):
         for link in self.links:
@@ -51,7 +62,7 @@ class Scene:
         link.send(data)
         return self.answer(label, link, method)
 
-    def answer(self, label, link, method="GET"):
+    def answer(self, label, link, method="GET", pipelined=False):
         """The response that is due on a connection, and whether that stays open."""
         try:
             response = Response(link, method)
@@ -59,8 +70,9 @@ class Scene:
             return self.note(label, "closed without an answer")
         except Nothing:
             return self.note(label, "no answer")
-        then = link.state() if response.status != "101" else "open"
-        self.note(label, {**response.seen(), "connection": then})
+        if response.status != "101" and not pipelined:
+            response.connection = link.state()
+        self.note(label, response.seen())
         return response
 
     def get(self, label, query, *fields, **more):
@@ -106,7 +118,7 @@ class Scene:
         link = self.link()
         link.send(request("GET", f"/socket.io/?{POLLING}"))
         sid = re.search(r'"sid":"([^"]+)"', Response(link).body.decode())[1]
-        self.names.name("session", sid)
+        self.names.add("sid", sid, "open")
         return sid
 
     def inside(self, *packets):
@@ -160,6 +172,9 @@ class Scene:
     def ends(self, label, ws):
         """All that comes on a WebSocket until it is closed."""
         self.hears(label, ws, 100)
+        # Node ends the session when our end is closed too.
+        ws.link.close()
+        self.wait()
 
     def quiet(self, label, ws):
         """Nothing comes, and the connection stays."""

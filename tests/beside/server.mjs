@@ -14,17 +14,18 @@ const modes = {
   stay: { allowUpgrades: false },
 }
 
-const http = createServer((_, response) => response.writeHead(404).end())
+const http = createServer((_, response) => {
+  response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('404 Not Found\n')
+})
 const io = new Server(http, modes[process.argv[2] ?? 'plain'])
 
 function application(socket) {
-  const others = room => socket.to(room)
   socket.emit('auth', socket.handshake.auth)
-  socket.on('message', (...args) => socket.emit('message-back', ...args))
+  socket.on('message', (...args) => socket.emit('message-back', ...args.filter(arg => typeof arg !== 'function')))
   socket.on('echo', (...args) => args.pop()(...args))
   socket.on('join', room => socket.join(room))
   socket.on('leave', room => socket.leave(room))
-  socket.on('say', (room, text) => others(room).emit('said', text))
+  socket.on('say', (room, text) => socket.to(room).emit('said', text))
   socket.on('all', text => socket.nsp.emit('said', text))
   socket.on('kick', () => socket.disconnect())
   socket.on('kick-all', () => socket.disconnect(true))

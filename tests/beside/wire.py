@@ -1,5 +1,5 @@
 """Raw HTTP and WebSocket connections, and what comes of an exchange on them, with everything left out that differs
-from one run to the next: ids get names in the order in which they are seen, and how a body is framed, dates, and the
+from one run to the next: ids get names, and how a body is framed, dates, and the
 order and case of header fields do not count."""
 
 import base64
@@ -10,8 +10,8 @@ import struct
 import time
 
 # How long something that must come may take, and how long nothing has to come until it counts as nothing.
-SECONDS = 5
-QUIET = 0.25
+SECONDS = 3
+QUIET = 0.15
 COMPARED = ("content-type", "cache-control", "content-encoding", "vary", "access-control-", "sec-websocket-", "set-cookie")
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13")
@@ -26,21 +26,23 @@ class Nothing(Exception):
 
 
 class Names:
-    """Gives ids names: `<sid 1>` is the first that was seen."""
+    """Ids differ from run to run: a new one becomes `<new sid>`, a known one tells where it was first seen."""
 
     def __init__(self):
         self.known = {}
 
-    def __call__(self, text):
-        for kind, value in re.findall(r'"(sid|pid)":"([\w-]{20})"', text):
-            self.name(kind, value)
+    def __call__(self, text, label):
+        ids = re.findall(r'"(sid|pid)":"([\w-]{20})"', text)
+        new = [(kind, value) for kind, value in ids if value not in self.known]
         for value, name in self.known.items():
             text = text.replace(value, name)
+        for kind, value in new:
+            text = text.replace(value, f"<new {kind}>")
+            self.add(kind, value, label)
         return text
 
-    def name(self, kind, value):
-        number = sum(name.startswith(f"<{kind}") for name in self.known.values()) + 1
-        self.known.setdefault(value, f"<{kind} {number}>")
+    def add(self, kind, value, label):
+        self.known.setdefault(value, f"<{kind} of {label!r}>")
 
 
 class Link:
@@ -66,7 +68,7 @@ class Link:
         self.socket.shutdown(socket.SHUT_WR)
 
     def more(self, seconds=SECONDS):
-        """Waits for bytes; raises when none come."""
+        """Waits for bytes; raises if none come."""
         if self.over:
             raise Gone
         if not select.select([self.socket], [], [], max(0, seconds))[0]:
@@ -128,8 +130,7 @@ class Response:
             name, _, value = line.partition(":")
             name, value = name.lower(), value.strip()
             self.fields[name] = f"{self.fields[name]}, {value}" if name in self.fields else value
-        self.closes = self.fields.get("connection", "").lower() == "close"
-        self.body = b""
+        self.body, self.connection = b"", None
         if method == "HEAD" or self.status in ("101", "204"):
             return
         if self.fields.get("transfer-encoding") == "chunked":
@@ -155,6 +156,8 @@ class Response:
         else:
             # No body is of no type.
             seen.pop("content-type", None)
+        if self.connection:
+            seen["connection"] = self.connection
         return seen
 
 
@@ -167,6 +170,15 @@ class WebSocket:
     def send(self, data):
         opcode = 1 if isinstance(data, str) else 2
         self.frame(opcode, data.encode() if isinstance(data, str) else data)
+
+    def send_and_close(self, text):
+        """A message and a close frame in one piece."""
+        send, pieces = self.link.send, []
+        self.link.send = pieces.append
+        self.send(text)
+        self.frame(8)
+        self.link.send = send
+        send(b"".join(pieces))
 
     def frame(self, opcode, payload=b"", fin=True, masked=True, length=None):
         length = len(payload) if length is None else length

@@ -773,8 +773,9 @@ def connect_with_a_query(s):
     for packet in ("40/custom?a=b,", "40/custom?a=b", "40/dyn-1?x=2,", "40/?a=b,", '40/guarded?a=b,{"token":"letmein"}'):
         ws = s.ws_open()
         ws.send(packet)
-        ws.send("40/nowhere,")
-        s.hears(packet, ws, 3)
+        heard = s.hears(packet, ws)[0]
+        if heard.startswith("text 40"):
+            s.hears(f"{packet}: the greeting", ws)
 
 
 @scene()
@@ -946,8 +947,7 @@ def acks(s):
     ws.send(f"43{number}")
     s.hears("an answer without arguments", ws)
     ws.send("40/custom,")
-    ws.send("40/nowhere,")
-    s.hears("in another namespace", ws, GREETING + 1)
+    s.hears("in another namespace", ws, GREETING)
     ws.send('42/custom,7["echo","there"]')
     s.hears("an ack there", ws)
     ws.send(f'452-789["echo",{P0},{P1}]')

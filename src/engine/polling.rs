@@ -193,18 +193,16 @@ impl Engine {
         self.answer_parked(connection, say::NOOP);
     }
 
-    /// §5.1: a post has begun.
+    /// §5.1: a post has begun. One to a session that is closing is taken as
+    /// ever and its packets dropped, so that the client goes on to the poll
+    /// that tells it why.
     fn begin_post(&mut self, key: u32, session: u32, request: Request, more_is_there: bool) {
         self.claim(session);
         let answering = Answering::to(&request);
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
-        if entry.post.is_some() || entry.closing {
-            let overlap = !entry.closing;
+        if entry.post.is_some() {
             self.reply(key, &request, 400, HTML, b"", answering.closing());
-            if overlap {
-                self.end_session(session, Reason::TransportError, None);
-            }
-            return;
+            return self.end_session(session, Reason::TransportError, None);
         }
         let kind = request.header_str("content-type").unwrap_or_default();
         if kind.eq_ignore_ascii_case("application/octet-stream") {
@@ -218,7 +216,7 @@ impl Engine {
         };
         if body.is_done() {
             self.reply(key, &request, 400, HTML, b"", answering);
-            return self.close_session(session, Reason::ParseError);
+            return self.end_session(session, Reason::ParseError, None);
         }
         entry.post = Some(key);
         if let Some(exchange) = self.exchange(key) {
@@ -243,7 +241,7 @@ impl Engine {
         let end = loop {
             match pieces.next(self.turn.bytes_of(whole)) {
                 None => break Flow::Go,
-                Some(Err(malformed)) => break self.malformed(session, malformed.0),
+                Some(Err(malformed)) => break self.undecodable(session, malformed.0),
                 Some(Ok(range)) => match self.take_piece(session, whole.part(range)) {
                     Flow::Go => {}
                     end => break end,

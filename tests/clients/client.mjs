@@ -122,6 +122,8 @@ export class Line {
   #pairs = new Set()
   #isUp = true
   #target
+  /** WebSockets wait at the start until this resolves. */
+  gate = Promise.resolve()
 
   constructor(url) {
     this.#target = new URL(url)
@@ -140,9 +142,14 @@ export class Line {
     const server = connect(this.#target.port, this.#target.hostname)
     const pair = { client, server, isHeld: false }
     this.#pairs.add(pair)
+    client.once('data', async head => {
+      if (/^upgrade: websocket/im.test(head)) await (client.pause(), this.gate)
+      server.write(head)
+      client.on('data', data => server.write(data)).resume()
+    })
+    server.on('data', data => client.write(data))
     for (const [from, to] of [[client, server], [server, client]]) {
       from.on('error', () => {})
-      from.on('data', data => to.writable && to.write(data))
       from.on('close', () => pair.isHeld || to.destroy())
     }
     server.on('close', () => this.#pairs.delete(pair))

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
-import { also, example, open, until, ways } from './client.mjs'
+import { Line, also, example, open, until, ways } from './client.mjs'
 
 const MESSAGE_BYTES = 1_000_000
 const upgrades = Number(process.env.SALON_UPGRADES ?? 20)
@@ -251,29 +251,32 @@ for (const [way, options] of Object.entries(ways)) {
 }
 
 test(`1,000 numbered events each way across the upgrade, ${upgrades} times`, { timeout: 120_000 }, async () => {
+  const line = await new Line(host.url).start()
+  const attachment = Buffer.from('attached')
+  const isBinary = number => number % 10 === 0
   let crossed = 0
   for (let round = 0; round < upgrades; round++) {
-    const socket = open(host.url)
+    // The WebSocket gets through when the client has heard this many.
+    const openAt = Math.floor(round / upgrades * 900)
+    let openGate, upgradedAt
+    line.gate = new Promise(resolve => openGate = resolve)
+    const socket = open(line.url)
     const numbers = []
-    let upgradedAt
-    socket.on('number', number => numbers.push(number))
-    socket.io.engine.on('upgrade', () => upgradedAt = numbers.length)
+    socket.on('number', number => numbers.push(number) > openAt && openGate())
+    const upgraded = once(socket.io.engine, 'upgrade').then(() => upgradedAt = numbers.length)
     await socket.heard.next('connect')
     socket.emit('count', 1_000)
-    const sent = Array.from({ length: 1_000 }, (_, number) => number)
-    const attachment = Buffer.from('attached')
-    for (const number of sent) {
-      // Every tenth has an attachment, which must not be parted from it.
-      socket.emit('message', number, ...number % 10 ? [] : [attachment])
-      // A few at a time, and the last hundred surely after the upgrade.
-      if (number === 900 && upgradedAt === undefined) await once(socket.io.engine, 'upgrade')
+    for (let number = 0; number < 1_000; number++) {
+      // The last hundred surely go after the upgrade, the others when they may.
+      if (number === 900) await upgraded
+      socket.emit('message', number, ...isBinary(number) ? [attachment] : [])
       if (number % 5 === round % 5) await new Promise(resolve => setImmediate(resolve))
     }
     const back = await socket.heard.nexts('message-back', 1_000)
-    assert.deepEqual(back, sent.map(number => number % 10 ? [number] : [number, attachment]))
+    assert.deepEqual(back, [...back.keys()].map(number => isBinary(number) ? [number, attachment] : [number]))
     await until('all numbers', () => numbers.length >= 1_000)
     await fence(socket)
-    assert.deepEqual(numbers, sent)
+    assert.deepEqual(numbers, [...numbers.keys()])
     assert.deepEqual(socket.heard.rest('message-back'), [], 'nothing twice')
     assert.equal(socket.io.engine.transport.name, 'websocket')
     crossed += upgradedAt > 0 && upgradedAt < 1_000

@@ -20,6 +20,7 @@
 //! | `count` | n | `number` with 0 to n − 1, a few every millisecond |
 //! | `burst` | n | the same at once |
 //! | `kick`, `close` | | disconnected from this namespace, or wholly |
+//! | `user` | | ack: the number that it gave as `auth.user` |
 //! | `silence` | | nothing, though an ack is wanted |
 //! | others | any | the ack is the same |
 
@@ -93,9 +94,10 @@ impl Host {
                     let data = json!({ "status": 403, "given": token }).to_string();
                     return server.reject_with(socket, 403, "not authorized", &data);
                 }
+                let user = auth["user"].as_u64().unwrap_or_default();
                 let is_raw = handshake.query("dialect").as_deref() == Some("raw");
                 let dialect = if is_raw { Dialect::Raw } else { Dialect::Json };
-                server.accept(socket, Accept::default().dialect(dialect))
+                server.accept(socket, Accept::default().dialect(dialect).user(user))
             }
             Event::Connect { socket, nsp: "/" | "/custom", auth, was: None, .. } => {
                 server.emit(socket, "auth", format!("[{auth}]")).map(drop)
@@ -117,7 +119,9 @@ impl Host {
                 server.ack(asker, json!([answers, answered, of]).to_string())
             }
             Event::Timer { tag, .. } => self.count_on(tag),
-            Event::Expired { nsp, .. } => server.to(nsp).emit("expired", "[]").map(drop),
+            Event::Expired { nsp, user, .. } => {
+                server.to(nsp).emit("expired", json!([user]).to_string()).map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -177,6 +181,7 @@ impl Host {
             }
             "kick" => server.disconnect(socket)?,
             "close" => server.disconnect_client(socket)?,
+            "user" => answer = json!([server.user(socket)?]).to_string(),
             "silence" => return Ok(()),
             _ => return ack.map_or(Ok(()), |ack| server.ack(ack, same)),
         }

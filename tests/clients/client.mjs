@@ -165,8 +165,9 @@ export class Line {
     this.#isUp = true
   }
 
-  /** Only the client sees it break; the server goes on waiting for it. */
-  breakForClient() {
+  /** Only clients see it break, and the server goes on waiting for them. Nobody comes through until `up`. */
+  downForClients() {
+    this.#isUp = false
     for (const pair of this.#pairs) (pair.isHeld = true, pair.client.destroy())
   }
 }

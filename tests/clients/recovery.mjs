@@ -7,6 +7,8 @@ import { Line, also, example, open, until, ways } from './client.mjs'
 const WINDOW_MS = 2_000
 const host = example('socketio', '--recovery', String(WINDOW_MS))
 const auth = { token: 'sesame' }
+/** The host's own number for each Ada. */
+let user = 0
 let line, Bob
 
 before(() => host.start())
@@ -31,8 +33,9 @@ async function isAway(socket) {
 
 for (const [way, options] of Object.entries(ways)) {
   describe(`recovery, ${way}`, () => {
+    const tea = `tea, ${way}`
     const enter = async () => {
-      const socket = open(`${line.url}/guarded`, { ...options, auth })
+      const socket = open(`${line.url}/guarded`, { ...options, auth: { ...auth, user: ++user } })
       await socket.heard.next('connect')
       if (way === 'upgrade') await until('upgraded', () => socket.io.engine.transport.name === 'websocket')
       return socket
@@ -41,27 +44,28 @@ for (const [way, options] of Object.entries(ways)) {
     test('what was missed comes, once and in order, and the rooms are as before', async () => {
       const Ada = await enter()
       assert.equal(Ada.recovered, false)
-      await Ada.emitWithAck('join', 'tea')
+      await Ada.emitWithAck('join', tea)
       await say('before')
       assert.deepEqual(await hears(Ada, 'said'), ['before'])
       const { id } = Ada
       line.down()
       await isAway(Ada)
       await say('one')
-      await Bob.emitWithAck('tell', { rooms: ['tea'] }, 'two, for the tea room')
+      await Bob.emitWithAck('tell', { rooms: [tea] }, 'two, for the tea room')
       await Bob.emitWithAck('tell', { rooms: ['coffee'] }, 'not for her')
       await say('three', { bytes: Buffer.from([1, 2, 3]) })
-      await Bob.emitWithAck('tell', { rooms: ['tea'], volatile: true }, 'soon out of date')
+      await Bob.emitWithAck('tell', { rooms: [tea], volatile: true }, 'soon out of date')
       await Bob.emitWithAck('tell', { rooms: [id] }, 'four, for her alone')
       line.up()
       await Ada.heard.next('connect')
       assert.equal(Ada.recovered, true)
       assert.equal(Ada.id, id)
+      assert.equal(await Ada.emitWithAck('user'), user)
       assert.deepEqual(await hears(Ada, 'said'), ['one'])
       assert.deepEqual(await hears(Ada, 'told'), ['two, for the tea room'])
       assert.deepEqual(await hears(Ada, 'said'), ['three', { bytes: Buffer.from([1, 2, 3]) }])
       assert.deepEqual(await hears(Ada, 'told'), ['four, for her alone'])
-      assert.equal(await Bob.emitWithAck('tell', { rooms: ['tea'] }, 'five'), 1, 'she is in the room again')
+      assert.equal(await Bob.emitWithAck('tell', { rooms: [tea] }, 'five'), 1, 'she is in the room again')
       assert.deepEqual(await hears(Ada, 'told'), ['five'])
       await Ada.emitWithAck('fence')
       assert.deepEqual([...Ada.heard.rest('said'), ...Ada.heard.rest('told')], [], 'nothing twice')
@@ -99,9 +103,10 @@ for (const [way, options] of Object.entries(ways)) {
       const Ada = await enter()
       await say('before')
       await hears(Ada, 'said')
-      line.breakForClient()
+      line.downForClients()
       await isAway(Ada)
       await say('missed')
+      line.up()
       await Ada.heard.next('connect')
       assert.equal(Ada.recovered, true)
       await say('after')
@@ -141,7 +146,8 @@ for (const [way, options] of Object.entries(ways)) {
       line.down()
       await isAway(Ada)
       await say('missed for good')
-      await Bob.heard.next('expired')
+      // Others expire, too: those of earlier tests.
+      while ((await hears(Bob, 'expired'))[0] !== user);
       line.up()
       await Ada.heard.next('connect')
       assert.equal(Ada.recovered, false)
@@ -154,13 +160,15 @@ for (const [way, options] of Object.entries(ways)) {
       const Ada = await enter()
       const { id } = Ada
       Ada.disconnect()
+      assert.equal((await Ada.heard.next('disconnect'))[0], 'io client disconnect')
+      await until('the server knows', async () => await Bob.emitWithAck('tell', { rooms: [id] }, 'there?') === 0)
       Ada.connect()
       await Ada.heard.next('connect')
       assert.notEqual(Ada.id, id)
       assert.equal(Ada.recovered, false)
       const second = Ada.id
       Ada.emit('kick')
-      await Ada.heard.next('disconnect')
+      assert.equal((await Ada.heard.next('disconnect'))[0], 'io server disconnect')
       Ada.connect()
       await Ada.heard.next('connect')
       assert.notEqual(Ada.id, second)

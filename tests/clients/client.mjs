@@ -140,19 +140,25 @@ export class Line {
   #join(client) {
     if (!this.#isUp) return client.destroy()
     const server = connect(this.#target.port, this.#target.hostname)
-    const pair = { client, server, isHeld: false }
+    const pair = { client, server, isHeld: false, isAsked: false }
     this.#pairs.add(pair)
     client.once('data', async head => {
       if (/^upgrade: websocket/im.test(head)) await (client.pause(), this.gate)
-      server.write(head)
-      client.on('data', data => server.write(data)).resume()
+      const ask = data => (pair.isAsked = true, server.write(data))
+      ask(head)
+      client.on('data', ask).resume()
     })
-    server.on('data', data => client.write(data))
+    server.on('data', data => (pair.isAsked = false, client.write(data)))
     for (const [from, to] of [[client, server], [server, client]]) {
       from.on('error', () => {})
       from.on('close', () => pair.isHeld || to.destroy())
     }
     server.on('close', () => this.#pairs.delete(pair))
+  }
+
+  /** Waits until a request stands without an answer, as a poll does. */
+  isAsked() {
+    return until('a request waits', () => [...this.#pairs].some(pair => pair.isAsked))
   }
 
   /** Both ends see it break, and nobody comes through until `up`. */

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import functools
 import sys
 import unittest
 
@@ -24,6 +25,9 @@ class Client:
         self.transports = transports
         self.heard = {}
         self.io.on("*", self._hear, namespace="*")
+        # These two are not among "all".
+        for event in ("connect_error", "disconnect"):
+            self.io.on(event, functools.partial(self._hear, event), namespace="*")
 
     async def _hear(self, event, namespace, *args):
         self._queue(namespace, event).put_nowait(list(args))
@@ -74,7 +78,7 @@ class Conversation:
         self.assertEqual(await client.io.call("echo", "one", timeout=PATIENCE_S), "one")
         with self.assertRaises(socketio.exceptions.TimeoutError):
             await client.io.call("silence", timeout=0.1)
-        client.io.on("question", lambda *args: tuple(reversed(args)))
+        client.io.on("question", lambda namespace, *args: tuple(reversed(args)), namespace="*")
         await client.io.emit("ask", tuple(NESTED))
         self.assertEqual(await client.next("answered"), NESTED[::-1])
 

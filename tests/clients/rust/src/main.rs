@@ -69,9 +69,14 @@ fn talk(url: &str, transport: TransportType) -> Outcome {
 
 fn ask(client: &Client, said: &std::sync::mpsc::Sender<(&'static str, Payload)>) -> Outcome {
     let said = said.clone();
-    client.emit_with_ack("echo", "\"question\"", PATIENCE, move |payload: Payload, _: rust_socketio::RawClient| {
-        drop(said.send(("ack", payload)));
-    })?;
+    client.emit_with_ack(
+        "echo",
+        "\"question\"",
+        PATIENCE,
+        move |payload: Payload, _: rust_socketio::RawClient| {
+            drop(said.send(("ack", payload)));
+        },
+    )?;
     Ok(())
 }
 

@@ -448,6 +448,13 @@ impl Server {
         self.engine.handshake(socket).map(|request| &**request)
     }
 
+    /// When the request came that a socket came with, as long as it is kept; see
+    /// [`handshake`](Self::handshake).
+    #[must_use]
+    pub fn handshake_time(&self, socket: SocketId) -> Option<std::time::SystemTime> {
+        self.engine.handshake(socket).map(|request| self.net.time_of(request.at()))
+    }
+
     /// What a Socket.IO client gave as `auth` when it entered: a JSON object,
     /// `{}` if it gave none, and for other clients.
     #[must_use]

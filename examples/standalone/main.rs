@@ -21,7 +21,8 @@
 //! | server | `direct` | `{from: person, text, time}` | |
 //! | server | `exception` | `{status: "error", message}`: refused, and no ack was asked for | |
 //!
-//! A client enters with `?name=Ada`, and is called the first free of `Ada`, `Ada 2`, `Ada 3`, ….
+//! A client enters with `?name=Ada`, or `auth: { name: "Ada" }` if it is one of Socket.IO (see `examples/node`), and
+//! is called the first free of `Ada`, `Ada 2`, `Ada 3`, ….
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -30,7 +31,7 @@ use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use salon::{Accept, Config, Error, Event, Events, Namespace, Origins, Server, SocketId};
+use salon::{Accept, Config, Error, Event, Events, Namespace, Origins, Request, Server, SocketId};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("page.html");
@@ -94,16 +95,16 @@ fn run(listen: &str) -> Result<(), Error> {
         for event in &events {
             match event {
                 // The guard: until it answers, the client receives nothing. A refusal is an HTTP status.
-                Event::ConnectRequest { socket, handshake, .. } => match handshake.query("name") {
-                    Some(name) if is_name(name.trim(), NAME_CHARS) => {
+                Event::ConnectRequest { socket, handshake, auth, .. } => {
+                    if is_name(&name_of(handshake, auth), NAME_CHARS) {
                         chat.last_id += 1;
                         server.accept(socket, Accept::default().user(chat.last_id))?;
+                    } else {
+                        server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?;
                     }
-                    _ => server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?,
-                },
-                Event::Connect { socket, nsp, handshake, .. } if nsp != "/" => {
-                    let id = server.user(socket)?;
-                    let name = handshake.query("name").unwrap_or_default().trim().to_owned();
+                }
+                Event::Connect { socket, nsp, handshake, auth, .. } if nsp != "/" => {
+                    let (id, name) = (server.user(socket)?, name_of(handshake, auth));
                     chat.enter(&mut server, Person { id, name, nsp: nsp.to_owned(), socket })?;
                 }
                 Event::Message { socket, name, args, ack, .. } => {
@@ -299,6 +300,13 @@ impl Person {
 /// The arguments of an event or an ack that carries one object.
 fn one(object: &Value) -> String {
     json!([object]).to_string()
+}
+
+/// What a newcomer wants to be called: a query of the URL, or a part of what Socket.IO clients send along.
+fn name_of(handshake: &Request, auth: &str) -> String {
+    let auth: Value = serde_json::from_str(auth).unwrap_or_default();
+    let name = handshake.query("name").unwrap_or_else(|| auth["name"].as_str().unwrap_or_default().into());
+    name.trim().to_owned()
 }
 
 /// A name that shows on one line and fits the engine's 255 bytes.

@@ -165,3 +165,10 @@ pub(crate) const ACCEPT_RETRY_MS: u64 = 200;
 pub(crate) const DESCRIPTOR_RESERVE: usize = 32;
 /// A session that nobody has come back to is not given up before this.
 pub(crate) const UNCLAIMED_MS: u64 = 5_000;
+/// Bytes of the errands of other threads that are done in one turn; half of what
+/// its events may hold, so that clients are heard as well.
+pub(crate) const ERRANDS_PER_TURN_BYTES: usize = 4 << 20;
+/// How late a loop that is not held up may wake: a clock of milliseconds, a
+/// system that rounds waits up, other processes. A session's pong is due from
+/// when its ping was, unless the loop was later than this.
+pub(crate) const LATE_MS: u64 = 20;

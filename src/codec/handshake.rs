@@ -65,8 +65,8 @@ impl Handshake {
         Ok(Self { accept: accept_key(key) })
     }
 
-    /// Writes the 101 (RFC 6455 §4.2.2). `protocol` must be one that
-    /// [`choose`] gave. A bad header of the host's is an error, and then
+    /// Writes the 101 (RFC 6455 §4.2.2). `protocol` must be one that the
+    /// client offered, see [`choose`]. A bad header of the host's is an error, and then
     /// nothing is written.
     pub(crate) fn write_accept(
         &self,

@@ -365,9 +365,9 @@ impl Engine {
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
         stats.connections = self.connections.len() as u64;
-        // A Socket.IO session may have several sockets, or none yet.
-        let shared: usize = self.sessions.iter().map(|(_, session)| session.sockets.len()).sum();
-        stats.sessions = (self.hub.present_count() - shared + self.sessions.len()) as u64;
+        // A plain WebSocket is one session and one socket.
+        let socketio: usize = self.sessions.iter().map(|(_, session)| session.sockets.len()).sum();
+        stats.sessions = (self.hub.present_count() - socketio + self.sessions.len()) as u64;
         stats.sockets = self.hub.live_count() as u64;
         stats.namespaces = self.hub.namespace_count() as u64;
         stats.rooms = self.hub.room_count() as u64;

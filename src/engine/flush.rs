@@ -5,17 +5,15 @@ use std::io::{self, IoSlice};
 
 use super::{
     Engine,
-    connection::{Client, Open, State},
+    connection::{Client, State},
     queue::{Carrier, MOST_PIECES},
     reason::Reason,
-    session::Via,
     timers::Timer,
     turn::Record,
 };
 use crate::{
     base::{Millis, limits::ANSWERS_AHEAD_BYTES},
     codec::frame::{self, Opcode},
-    hub::Stage,
 };
 
 /// Where bytes go: the sockets of the loop, or those of a test.
@@ -26,13 +24,6 @@ pub(crate) trait Wire {
 
     /// Closes our end behind what was sent.
     fn finish(&mut self, connection: u32);
-}
-
-/// Who holds memory that others may need.
-#[derive(Clone, Copy)]
-enum Holder {
-    Connection(u32),
-    Session(u32),
 }
 
 impl Engine {
@@ -105,30 +96,30 @@ impl Engine {
         if queue.blocked {
             queue.settle(&mut self.chunks);
         }
+        if queue.dropped {
+            let client = self.connections.get(connection as usize).and_then(|connection| connection.client());
+            self.tell_drain(key, client);
+        }
         self.after_flush(key, connection, before, wire);
-        self.note_drained(key);
     }
 
-    /// A queue that was full has room again: its sockets are told to the host.
-    pub(super) fn note_drained(&mut self, key: u32) {
-        let Some(queue) = self.queues.get_mut(key as usize) else { return };
-        if queue.dropped == 0 || queue.weight() > self.config.limits.queue_bytes as usize / 2 {
+    /// A queue from which something was dropped has room again: the host is told
+    /// for each socket how much it was.
+    pub(super) fn tell_drain(&mut self, key: u32, client: Option<Client>) {
+        let Some(queue) = self.queues.get_mut(key as usize).filter(|queue| queue.dropped) else { return };
+        if queue.weight() > self.config.limits.queue_bytes as usize / 2 {
             return;
         }
-        let dropped = u64::from(std::mem::take(&mut queue.dropped));
-        let session = match queue.carrier {
-            Carrier::Polls(session) => Some(session),
-            Carrier::Connection(key) => match self.connections.get(key as usize).and_then(|it| it.client()) {
-                Some(Client::Plain(socket)) => {
-                    return self.turn.push(Record::Drain { socket, dropped });
-                }
-                Some(Client::Session(session)) => Some(session),
-                _ => None,
-            },
+        queue.dropped = false;
+        let sockets = match client {
+            Some(Client::Plain(socket)) => vec![socket],
+            Some(Client::Session(session)) => {
+                self.session(session).map(|session| session.sockets.clone()).unwrap_or_default()
+            }
+            _ => Vec::new(),
         };
-        let sockets = session.and_then(|key| self.session(key)).map(|session| session.sockets.clone());
-        for socket in sockets.unwrap_or_default() {
-            if self.hub.get(socket).is_some_and(|entry| entry.stage == Stage::Live) {
+        for socket in sockets {
+            if let Some(dropped) = self.drops.remove(&socket) {
                 self.turn.push(Record::Drain { socket, dropped });
             }
         }
@@ -159,73 +150,5 @@ impl Engine {
             State::Finishing if made_way => self.timers.set(connection, Timer::Close, self.now),
             _ => {}
         }
-    }
-
-    /// Over the budget of all queues and partial messages, whoever holds the
-    /// most of it goes first.
-    fn keep_memory_bound(&mut self) {
-        while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
-            let connections = self.connections.iter();
-            let connections =
-                connections.map(|(key, _)| (self.held_by(key as u32), Holder::Connection(key as u32)));
-            let sessions = self.sessions.iter();
-            let sessions =
-                sessions.map(|(key, _)| (self.held_by_session(key as u32), Holder::Session(key as u32)));
-            let most = connections.chain(sessions).max_by_key(|(held, _)| *held);
-            match most {
-                Some((1.., Holder::Connection(key))) => self.give_up(key),
-                Some((1.., Holder::Session(key))) => self.give_up_session(key),
-                _ => return,
-            }
-        }
-    }
-
-    /// Memory that a connection holds.
-    fn held_by(&self, key: u32) -> usize {
-        let Some(connection) = self.connections.get(key as usize) else { return 0 };
-        let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
-        let partial = match &connection.state {
-            State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
-            State::Http(exchange) => exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity()),
-            _ => 0,
-        };
-        let held = connection.held.as_ref().map_or(0, |held| held.capacity());
-        queued + partial + held
-    }
-
-    /// Memory that a session holds beside its connections: what it has sent in
-    /// part or too early, and what waits for its polls.
-    fn held_by_session(&self, key: u32) -> usize {
-        let Some(session) = self.session(key) else { return 0 };
-        let queue = self.queues.get(session.queue as usize).filter(|_| session.via == Via::Polling);
-        let kept: usize = session.sockets.iter().map(|socket| self.held_by_socket(*socket)).sum();
-        queue.map_or(0, |queue| queue.bytes()) + session.incomplete.held() + kept
-    }
-
-    /// Ends a session to free what it holds.
-    fn give_up_session(&mut self, key: u32) {
-        let Some(session) = self.session(key) else { return };
-        match session.via {
-            Via::WebSocket(connection) => self.give_up(connection),
-            Via::Polling => self.end_session(key, Reason::OutOfMemory, None),
-        }
-    }
-
-    /// Ends a connection to free what it holds.
-    fn give_up(&mut self, key: u32) {
-        let Some(connection) = self.connections.get(key as usize) else { return };
-        let (queue, client) = (connection.queue, connection.client());
-        let Some(queue) = self.queues.get_mut(queue as usize) else { return };
-        if let (Some(Client::Plain(socket)), State::Open(_), false) =
-            (client, &connection.state, queue.blocked)
-        {
-            // It holds unfinished messages, and the kernel takes a goodbye.
-            return self.cut_off(socket, Reason::OutOfMemory);
-        }
-        // What a cut would leave of its queue is part of a frame, which may be
-        // large: there is no goodbye.
-        self.queued_bytes -= queue.bytes();
-        queue.clear(&mut self.chunks);
-        self.kill(key, Reason::OutOfMemory);
     }
 }

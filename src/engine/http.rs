@@ -48,7 +48,7 @@ impl Engine {
                 end
             }
             Ok(Head::Whole { request, consumed }) => {
-                let request = request.with_peer(exchange.peer);
+                let request = request.arrived(exchange.peer, self.now);
                 self.take_request(key, request, at + consumed < end);
                 at + consumed
             }

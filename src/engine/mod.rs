@@ -19,6 +19,7 @@ mod flush;
 mod frames;
 mod host_timers;
 mod http;
+mod memory;
 mod plain;
 mod polling;
 mod queue;
@@ -113,6 +114,8 @@ pub(crate) struct Engine {
     guards: BTreeSet<(Millis, SocketId)>,
     /// What Socket.IO clients gave as `auth`, if anything.
     auths: SeededMap<SocketId, Box<str>>,
+    /// Messages dropped for a socket since its last drain event.
+    drops: SeededMap<SocketId, u64>,
     /// The requests that sockets came with, as long as they are kept.
     handshakes: SeededMap<SocketId, Arc<Request>>,
     /// Sockets whose handshake goes with the next turn.
@@ -175,6 +178,7 @@ impl Engine {
             doors: seeded(sessions_seed),
             guards: BTreeSet::new(),
             auths: seeded(sessions_seed),
+            drops: seeded(sessions_seed),
             handshakes: seeded(handshakes_seed),
             announced: Vec::new(),
             requests: Generation::FIRST,
@@ -280,7 +284,10 @@ impl Engine {
             // Who half-closes behind a request still gets the answer, and all
             // of it.
             State::Http(exchange) if exchange.asked.is_some() => {}
-            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => self.finish(key),
+            State::Http(_) if self.queue_of(key).is_some_and(|queue| !queue.is_empty()) => {
+                self.abandon_request(key, Reason::TransportClose);
+                self.finish(key);
+            }
             // What it sent before is looked at first; the end is seen again then.
             State::Open(open) if open.ending.is_some() => {
                 self.resume_one(key);

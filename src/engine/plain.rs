@@ -237,6 +237,7 @@ impl Engine {
         let namespace = entry.namespace;
         self.close_acks(socket);
         self.forget_door(socket);
+        self.drops.remove(&socket);
         let nsp = self.namespace_span(namespace);
         let may_return = self.keep_gone(socket, reason);
         let mut rooms = Vec::new();

@@ -7,21 +7,25 @@ use std::sync::Arc;
 use super::{
     Engine,
     config::Origins,
-    connection::{Connection, Parked, State},
+    connection::{Client, Connection, Parked, State},
     reason::Reason,
     session::Via,
     socketio::Flow,
+    timers::Timer,
 };
-use crate::codec::{
-    body::BodyReader,
-    engineio::{
-        self, Pieces, answer,
-        request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
-        say,
+use crate::{
+    base::limits::LATE_MS,
+    codec::{
+        body::BodyReader,
+        engineio::{
+            self, Pieces, answer,
+            request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
+            say,
+        },
+        http::{Framing, Request},
+        origin,
+        response::{self, Answering},
     },
-    http::{Framing, Request},
-    origin,
-    response::{self, Answering},
 };
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -115,6 +119,13 @@ impl Engine {
     /// §5.2: a poll is answered with what waits, or it waits.
     fn take_poll(&mut self, key: u32, session: u32, request: Request, answering: Answering) {
         self.claim(session);
+        // §6: whoever polls in the moment at which the pong is overdue comes too
+        // late. After a longer while the loop was held up, and the pong may lie
+        // unread.
+        if self.session_timers.has_just_expired(session, Timer::Pong, self.now, LATE_MS) {
+            self.end_session(session, Reason::PingTimeout, None);
+            return self.answer_refusal(key, &request, Refusal::SessionUnknown, answering);
+        }
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
         if entry.poll.is_some() {
             // Two polls at once: the client has lost its way.
@@ -156,9 +167,9 @@ impl Engine {
         let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);
         self.queued_bytes -= taken.bytes;
-        let queue_key = session.queue;
+        let queue = session.queue;
+        self.tell_drain(queue, Some(Client::Session(key)));
         self.set_poll(key, None);
-        self.note_drained(queue_key);
         self.answer_parked(connection, &payload);
         self.pool.give(payload);
     }
@@ -182,18 +193,16 @@ impl Engine {
         self.answer_parked(connection, say::NOOP);
     }
 
-    /// §5.1: a post has begun.
+    /// §5.1: a post has begun. One to a session that is closing is taken as
+    /// ever and its packets dropped, so that the client goes on to the poll
+    /// that tells it why.
     fn begin_post(&mut self, key: u32, session: u32, request: Request, more_is_there: bool) {
         self.claim(session);
         let answering = Answering::to(&request);
         let Some(entry) = self.sessions.get_mut(session as usize) else { return };
-        if entry.post.is_some() || entry.closing {
-            let overlap = !entry.closing;
+        if entry.post.is_some() {
             self.reply(key, &request, 400, HTML, b"", answering.closing());
-            if overlap {
-                self.end_session(session, Reason::TransportError, None);
-            }
-            return;
+            return self.end_session(session, Reason::TransportError, None);
         }
         let kind = request.header_str("content-type").unwrap_or_default();
         if kind.eq_ignore_ascii_case("application/octet-stream") {
@@ -207,7 +216,7 @@ impl Engine {
         };
         if body.is_done() {
             self.reply(key, &request, 400, HTML, b"", answering);
-            return self.close_session(session, Reason::ParseError);
+            return self.end_session(session, Reason::ParseError, None);
         }
         entry.post = Some(key);
         if let Some(exchange) = self.exchange(key) {
@@ -232,7 +241,7 @@ impl Engine {
         let end = loop {
             match pieces.next(self.turn.bytes_of(whole)) {
                 None => break Flow::Go,
-                Some(Err(malformed)) => break self.malformed(session, malformed.0),
+                Some(Err(malformed)) => break self.undecodable(session, malformed.0),
                 Some(Ok(range)) => match self.take_piece(session, whole.part(range)) {
                     Flow::Go => {}
                     end => break end,

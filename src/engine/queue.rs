@@ -41,8 +41,8 @@ pub(crate) struct SendQueue {
     /// How many of the bytes owed come up to the end of the last pong.
     pongs: u32,
     pub(crate) carrier: Carrier,
-    /// Messages dropped since the last drain event.
-    pub(crate) dropped: u32,
+    /// Something was dropped since the last drain event.
+    pub(crate) dropped: bool,
     /// The kernel took less than was offered; it tells when it takes more.
     pub(crate) blocked: bool,
     /// Listed for the next flush.
@@ -61,7 +61,7 @@ impl SendQueue {
             prelude: 0,
             pongs: 0,
             carrier,
-            dropped: 0,
+            dropped: false,
             blocked: false,
             dirty: false,
             owed_pong: None,

@@ -276,11 +276,12 @@ impl Engine {
         let pid: Sid = claim.pid.as_bytes().try_into().ok()?;
         // It is back before its old connection is known to be dead. Who is on
         // this very session, or in another namespace, is not back.
-        if let Some(&socket) = self.recovery.live.get(&pid)
-            && let Some((owner, namespace)) = self.hub.get(socket).map(|entry| (entry.owner, entry.namespace))
-            && owner != key
-            && self.hub.namespace(namespace).is_some_and(|entry| *entry.name == *nsp)
+        let live = self.recovery.live.get(&pid).and_then(|&socket| self.hub.get(socket));
+        if let Some(socket) = live
+            && socket.owner != key
+            && self.hub.namespace(socket.namespace).is_some_and(|entry| &*entry.name == nsp)
         {
+            let owner = socket.owner;
             self.end_session(owner, Reason::TransportClose, None);
         }
         let gone = self.recovery.gone.get(&pid)?;
@@ -288,14 +289,23 @@ impl Engine {
             Some(offset) => u64::from_str_radix(&offset, 16).ok()?,
             None => gone.since,
         };
-        let (lost, lost_at) = self.recovery.lost;
-        let may_have_missed_lost = number < lost && lost_at + self.heartbeat() >= gone.at;
         let fits = *gone.nsp == *nsp && number <= self.recovery.last && self.now < gone.until;
-        (fits && !may_have_missed_lost).then_some((pid, number))
+        (fits && self.has_all_since(gone, number)).then_some((pid, number))
     }
 
-    /// Takes a socket back, if it has not expired meanwhile.
-    pub(super) fn take_gone(&mut self, pid: &Sid) -> Option<Gone> {
+    /// Whether nothing is lost of what a socket may have missed.
+    fn has_all_since(&self, gone: &Gone, number: u64) -> bool {
+        let (lost, lost_at) = self.recovery.lost;
+        number >= lost || lost_at + self.heartbeat() < gone.at
+    }
+
+    /// Takes a socket back, if neither it nor what it missed has been given up
+    /// while its guard was thinking.
+    pub(super) fn take_gone(&mut self, pid: &Sid, after: u64) -> Option<Gone> {
+        let gone = self.recovery.gone.get(pid)?;
+        if !self.has_all_since(gone, after) {
+            return None;
+        }
         self.recovery.gone.remove(pid)
     }
 

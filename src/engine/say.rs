@@ -283,8 +283,9 @@ impl Engine {
         match self.config.overflow {
             Overflow::Disconnect => self.cut_off(socket, Reason::SlowReader),
             Overflow::Drop => {
+                *self.drops.entry(socket).or_default() += u64::from(messages);
                 if let Some(queue) = self.queues.get_mut(queue as usize) {
-                    queue.dropped = queue.dropped.saturating_add(messages);
+                    queue.dropped = true;
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! it begins and ends, and its heartbeat; `polling` and `upgrade` bring it
 //! packets, `socketio` understands them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Engine,
@@ -16,7 +16,7 @@ use crate::{
     base::{
         Millis,
         id::SocketId,
-        limits::{UNCLAIMED_MS, UNLIMITED},
+        limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
         engineio::say,
@@ -42,8 +42,9 @@ pub(super) struct Session {
     pub(super) probe: Option<Probe>,
     /// It has ended, and only its last words are still to be fetched.
     pub(super) closing: bool,
-    /// A second request has come: there is a client behind it.
-    pub(super) claimed: bool,
+    /// Its place among those that nobody has come back to. None once a second
+    /// request has come: there is a client behind it.
+    pub(super) unclaimed: Option<u64>,
     /// It wants bytes as text, also over WebSocket.
     pub(super) base64: bool,
     /// It has been in a namespace, so the time to enter one is over for good.
@@ -72,19 +73,17 @@ pub(super) struct Probe {
     pub(super) answered: bool,
 }
 
-/// Sessions that nobody has come back to.
+/// Sessions that nobody has come back to, oldest first, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed {
-    /// Oldest first. Some of these have been claimed or have ended since; none
-    /// of them is the first.
-    list: VecDeque<(u32, Sid, Millis)>,
-    count: usize,
+    sessions: BTreeMap<u64, (u32, Millis)>,
+    next: u64,
 }
 
 impl Unclaimed {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.count == 0
+        self.sessions.is_empty()
     }
 }
 
@@ -95,6 +94,11 @@ impl Engine {
         let sid = self.new_sid();
         let entry = self.sessions.vacant_entry();
         let key = entry.key() as u32;
+        let unclaimed = (via == Via::Polling).then_some(self.unclaimed.next);
+        if let Some(place) = unclaimed {
+            self.unclaimed.next += 1;
+            self.unclaimed.sessions.insert(place, (key, self.now));
+        }
         let queue = match via {
             Via::Polling => self.queues.insert(SendQueue::new(Carrier::Polls(key))) as u32,
             Via::WebSocket(connection) => {
@@ -109,7 +113,7 @@ impl Engine {
             post: None,
             probe: None,
             closing: false,
-            claimed: via != Via::Polling,
+            unclaimed,
             base64: request.query("b64").is_some_and(|value| !value.is_empty()),
             entered: false,
             answers: 0,
@@ -121,10 +125,6 @@ impl Engine {
         self.session_timers.set(key, Timer::Ping, self.now);
         self.entry_timers.set(key, Timer::Enter, self.now);
         self.set_poll(key, None);
-        if via == Via::Polling {
-            self.unclaimed.list.push_back((key, sid, self.now));
-            self.unclaimed.count += 1;
-        }
         key
     }
 
@@ -135,25 +135,14 @@ impl Engine {
             UNLIMITED => usize::MAX,
             most => most as usize,
         };
-        while self.unclaimed.count >= most {
-            let Some(&(key, _, since)) = self.unclaimed.list.front() else { return false };
+        while self.unclaimed.sessions.len() >= most {
+            let Some((_, &(key, since))) = self.unclaimed.sessions.first_key_value() else { return false };
             if self.now < since + UNCLAIMED_MS {
                 return false;
             }
             self.end_session(key, Reason::TransportClose, None);
         }
         true
-    }
-
-    /// A session has been claimed, or has ended without.
-    fn note_claimed(&mut self) {
-        self.unclaimed.count -= 1;
-        while let Some(&(key, sid, _)) = self.unclaimed.list.front() {
-            if self.sessions.get(key as usize).is_some_and(|it| it.sid == sid && !it.claimed) {
-                break;
-            }
-            self.unclaimed.list.pop_front();
-        }
     }
 
     /// A poll of the client waits, or none does. Without one the client takes
@@ -183,9 +172,8 @@ impl Engine {
 
     /// The client has come back for a second time.
     pub(super) fn claim(&mut self, key: u32) {
-        if let Some(session) = self.sessions.get_mut(key as usize).filter(|session| !session.claimed) {
-            session.claimed = true;
-            self.note_claimed();
+        if let Some(place) = self.session_mut(key).and_then(|session| session.unclaimed.take()) {
+            self.unclaimed.sessions.remove(&place);
         }
     }
 
@@ -278,14 +266,12 @@ impl Engine {
 
     /// Frees a session's place; a queue of its own goes with it.
     pub(super) fn release_session(&mut self, key: u32) {
+        self.claim(key);
         let Some(session) = self.sessions.try_remove(key as usize) else { return };
         self.by_sid.remove(&session.sid);
         self.session_timers.clear(key);
         self.entry_timers.clear(key);
         self.attachment_timers.clear(key);
-        if !session.claimed {
-            self.note_claimed();
-        }
         if session.via == Via::Polling {
             self.free_queue(session.queue);
         }
@@ -348,7 +334,11 @@ impl Engine {
     pub(super) fn expire_session(&mut self, key: u32, timer: Timer) {
         match timer {
             Timer::Ping => {
-                self.session_timers.set(key, Timer::Pong, self.now);
+                // §6 counts both waits from one moment: what a loop wakes late
+                // does not add up.
+                let due = self.session_timers.taken_at();
+                let since = if self.now <= due + LATE_MS { due } else { self.now };
+                self.session_timers.set(key, Timer::Pong, since);
                 self.say_packet(key, say::PING);
             }
             Timer::Pong => self.end_session(key, Reason::PingTimeout, None),

@@ -6,6 +6,7 @@ use super::{
     Engine,
     commands::Accept,
     reason::Reason,
+    session::Via,
     timers::Timer,
     turn::{Answer, Record, Run, Span},
 };
@@ -73,7 +74,7 @@ impl Engine {
             return Flow::Over;
         }
         match read {
-            Err(malformed) => self.malformed(session, malformed.0),
+            Err(malformed) => self.undecodable(session, malformed.0),
             Ok(Transported::Message(at)) => self.take_packet(session, whole.part(at)),
             Ok(Transported::Binary(at)) => self.take_attachment(session, whole.part(at)),
             Ok(Transported::Pong(_)) => {
@@ -97,8 +98,20 @@ impl Engine {
         }
     }
 
-    /// The client sent what can't be decoded: the whole session ends, in the
-    /// orderly way.
+    /// The client sent what is no Engine.IO packet or payload. Over polling the
+    /// session is over at once, its sid unknown; what has been queued on a
+    /// WebSocket still goes out.
+    pub(super) fn undecodable(&mut self, session: u32, why: &str) -> Flow {
+        if self.session(session).is_some_and(|session| session.via == Via::Polling) {
+            log::debug!("session {session}: {why}");
+            self.end_session(session, Reason::ParseError, None);
+            return Flow::Wrong;
+        }
+        self.malformed(session, why)
+    }
+
+    /// The client sent what is no Socket.IO packet: the whole session ends, in
+    /// the orderly way.
     pub(super) fn malformed(&mut self, session: u32, why: &str) -> Flow {
         log::debug!("session {session}: {why}");
         self.close_session(session, Reason::ParseError);
@@ -153,6 +166,7 @@ impl Engine {
 
     /// Attachments that have come are forgotten with their session.
     pub(super) fn drop_incomplete(&mut self, key: u32) {
+        self.attachment_timers.clear(key);
         if let Some(session) = self.sessions.get_mut(key as usize) {
             self.partial_bytes -= session.incomplete.held();
             session.incomplete = Assembler::default();
@@ -307,7 +321,7 @@ impl Engine {
         else {
             return;
         };
-        let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid)?, after)));
+        let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid, after)?, after)));
         self.hub.admit(socket, route);
         let user = accept.user.or(back.as_ref().map(|(gone, _)| gone.user));
         if let (Some(user), Some(entry)) = (user, self.hub.get_mut(socket)) {

@@ -9,7 +9,7 @@ pub struct Stats {
     /// Open connections, whatever they speak.
     pub connections: u64,
     /// Sessions: plain WebSockets that are in a namespace or wait at its door,
-    /// and Socket.IO clients.
+    /// and Engine.IO sessions, which may be in several or in none.
     pub sessions: u64,
     /// Sockets that are in a namespace.
     pub sockets: u64,

@@ -97,13 +97,14 @@ pub(crate) struct Timers {
     lists: [List; KINDS.len()],
     /// One for each connection, by its key.
     links: Vec<Link>,
+    taken_at: Millis,
 }
 
 impl Timers {
     /// `wait_ms` says how long a wait of each kind is.
     pub(crate) fn new(wait_ms: impl Fn(Timer) -> Option<u32>) -> Self {
         let list = |kind| List { first: NONE, last: NONE, wait_ms: wait_ms(kind) };
-        Self { lists: KINDS.map(list), links: Vec::new() }
+        Self { lists: KINDS.map(list), links: Vec::new(), taken_at: 0 }
     }
 
     /// Starts a wait; the one before, if any, is over.
@@ -150,6 +151,17 @@ impl Timers {
         firsts.map(|list| self.links[list.first as usize].deadline).min()
     }
 
+    /// Whether it waits for this, and the wait ran out at most so long ago.
+    pub(crate) fn has_just_expired(&self, key: u32, kind: Timer, now: Millis, ago: Millis) -> bool {
+        let link = self.links.get(key as usize).filter(|link| link.kind == Some(kind));
+        link.is_some_and(|link| link.deadline <= now && now <= link.deadline + ago)
+    }
+
+    /// When the wait that [`take_expired`](Self::take_expired) took last was over.
+    pub(crate) fn taken_at(&self) -> Millis {
+        self.taken_at
+    }
+
     /// Takes one wait that is over. Connections for which `unread` says that
     /// bytes of theirs have not been looked at yet are not taken for silent.
     pub(crate) fn take_expired(&mut self, now: Millis, unread: impl Fn(u32) -> bool) -> Option<(u32, Timer)> {
@@ -162,6 +174,7 @@ impl Timers {
                 }
                 if !kind.is_for_silence() || !unread(key) {
                     self.clear(key);
+                    self.taken_at = link.deadline;
                     return Some((key, kind));
                 }
                 key = link.next;

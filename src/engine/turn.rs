@@ -9,7 +9,7 @@ use crate::{
         id::{AckId, RequestId, SocketId, TimerId},
         pool::BufferPool,
     },
-    codec::http::Request,
+    codec::{http::Request, utf8},
     hub::acks::Outcome,
 };
 
@@ -314,7 +314,7 @@ impl Turn {
     /// The text of a span. Everything that is called text was checked when it
     /// was received.
     pub(crate) fn text_of(&self, span: Span) -> &str {
-        std::str::from_utf8(self.bytes_of(span)).unwrap_or_default()
+        utf8::text(self.bytes_of(span)).unwrap_or_default()
     }
 
     pub(crate) fn run_of(&self, run: Run) -> &[Span] {

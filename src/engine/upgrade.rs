@@ -57,7 +57,9 @@ impl Engine {
         let cors = self.cors(&request);
         self.say_http(key, |out| {
             let headers: Vec<(&str, &str)> = cors.iter().map(|(name, value)| (*name, &**value)).collect();
-            if handshake.write_accept(out, None, &headers).is_err() {
+            // Nothing depends on it, but browsers give up if none is chosen.
+            let protocol = request.subprotocols().next();
+            if handshake.write_accept(out, protocol, &headers).is_err() {
                 let written = handshake.write_accept(out, None, &[]);
                 debug_assert!(written.is_ok());
             }

@@ -1,15 +1,21 @@
 //! The mailbox of other threads: what they want done on the server's thread,
 //! in the order in which they asked.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use mio::Waker;
 
 use crate::{
-    base::error::{Error, ErrorKind, Result},
+    base::{
+        error::{Error, ErrorKind, Result},
+        limits::ERRANDS_PER_TURN_BYTES,
+    },
     engine::Engine,
 };
 
@@ -30,7 +36,8 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct Inner {
-    errands: Vec<Errand>,
+    /// Each with its weight.
+    errands: VecDeque<(usize, Errand)>,
     bytes: usize,
     /// The server is gone.
     closed: bool,
@@ -64,7 +71,8 @@ impl Mailbox {
             if inner.closed {
                 return Err(gone());
             }
-            let total = inner.bytes.saturating_add(bytes).saturating_add(ERRAND_COST);
+            let weight = bytes.saturating_add(ERRAND_COST);
+            let total = inner.bytes.saturating_add(weight);
             if total > self.limit && !inner.errands.is_empty() {
                 return Err(Error::limit(format!(
                     "the mailbox holds {} bytes and may hold {}; the server's thread is behind",
@@ -72,22 +80,35 @@ impl Mailbox {
                 )));
             }
             inner.bytes = total;
-            inner.errands.push(errand);
+            inner.errands.push_back((weight, errand));
         }
         self.wake()
     }
 
-    /// Does all errands.
-    pub(super) fn deliver(&self, engine: &mut Engine) {
+    /// Does errands, up to a measure, so that threads which never stop do not
+    /// keep clients from being heard. Answers whether there are more.
+    pub(super) fn deliver(&self, engine: &mut Engine) -> bool {
         if !self.waked.swap(false, Ordering::AcqRel) {
-            return;
+            return false;
         }
-        let errands = {
+        let mut taken = Vec::new();
+        let has_more = {
             let mut inner = self.inner();
-            inner.bytes = 0;
-            std::mem::take(&mut inner.errands)
+            let mut left = ERRANDS_PER_TURN_BYTES;
+            while left > 0
+                && let Some((weight, errand)) = inner.errands.pop_front()
+            {
+                inner.bytes -= weight;
+                left = left.saturating_sub(weight);
+                taken.push(errand);
+            }
+            !inner.errands.is_empty()
         };
-        errands.into_iter().for_each(|errand| errand(engine));
+        taken.into_iter().for_each(|errand: Errand| errand(engine));
+        if has_more {
+            self.waked.store(true, Ordering::Release);
+        }
+        has_more
     }
 
     /// The server goes: nobody can leave anything any more.

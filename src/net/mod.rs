@@ -16,7 +16,7 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use mio::{Interest, Poll, Token, Waker};
@@ -50,11 +50,15 @@ pub(crate) struct Net {
     /// Connections that have bytes to be read, in the order of their turn.
     ready: VecDeque<u32>,
     mailbox: Arc<Mailbox>,
+    /// Errands are left over for the next turn.
+    has_errands: bool,
     start: Instant,
     most_connections: usize,
     connections: usize,
     /// Accepting is paused until then, or until a connection ends.
     paused_until: Option<Millis>,
+    /// Nobody has been accepted since the pause began.
+    is_paused: bool,
 }
 
 impl Net {
@@ -70,10 +74,12 @@ impl Net {
             transports: Transports::default(),
             ready: VecDeque::new(),
             mailbox: Arc::new(Mailbox::new(waker, mailbox_bytes)),
+            has_errands: false,
             start: Instant::now(),
             most_connections,
             connections: 0,
             paused_until: None,
+            is_paused: false,
         })
     }
 
@@ -83,6 +89,12 @@ impl Net {
 
     pub(crate) fn now(&self) -> Millis {
         self.start.elapsed().as_millis() as Millis
+    }
+
+    /// The time of day at a moment of the engine's clock.
+    pub(crate) fn time_of(&self, at: Millis) -> SystemTime {
+        let ago = Duration::from_millis(self.now().saturating_sub(at));
+        SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Listens with one more listener.
@@ -121,7 +133,7 @@ impl Net {
         let now = self.now();
         engine.flush(&mut self.transports, now);
         engine.begin_turn(events, now);
-        self.mailbox.deliver(engine);
+        self.has_errands = self.mailbox.deliver(engine);
         engine.resume(now);
         self.collect_wanting(engine);
         let timeout = self.timeout(engine, now, timeout);
@@ -152,7 +164,7 @@ impl Net {
     /// How long the next turn may wait.
     fn timeout(&self, engine: &Engine, now: Millis, wanted: Option<Duration>) -> Option<Duration> {
         let accepting = self.paused_until.is_none() && self.listeners.iter().any(|it| it.readable);
-        if engine.has_work() || engine.is_dirty() || !self.ready.is_empty() || accepting {
+        if self.has_errands || engine.has_work() || engine.is_dirty() || !self.ready.is_empty() || accepting {
             return Some(Duration::ZERO);
         }
         let deadline = [engine.timeout(), self.paused_until].into_iter().flatten().min();
@@ -194,7 +206,9 @@ impl Net {
                 },
             }
         }
-        self.mailbox.deliver(engine);
+        if !self.has_errands {
+            self.has_errands = self.mailbox.deliver(engine);
+        }
         if count == self.events.capacity() && count < MOST_EVENTS {
             self.events = mio::Events::with_capacity(count * 2);
         }
@@ -216,7 +230,10 @@ impl Net {
                     return self.pause(engine, now, "the limit of connections is reached");
                 }
                 match listener.accept() {
-                    Ok((transport, peer)) => self.admit(engine, transport, peer, now),
+                    Ok((transport, peer)) => {
+                        self.is_paused = false;
+                        self.admit(engine, transport, peer, now);
+                    }
                     Err(error) => match error.kind() {
                         ErrorKind::WouldBlock => listener.readable = false,
                         // The client has given up meanwhile.
@@ -251,8 +268,11 @@ impl Net {
 
     /// Stops accepting for a moment. Who waits in the backlog keeps waiting.
     fn pause(&mut self, engine: &mut Engine, now: Millis, why: &str) {
-        log::warn!("accepting pauses: {why}");
-        engine.count_accept_pause();
+        if !self.is_paused {
+            self.is_paused = true;
+            log::warn!("accepting pauses: {why}");
+            engine.count_accept_pause();
+        }
         self.paused_until = Some(now + ACCEPT_RETRY_MS);
     }
 

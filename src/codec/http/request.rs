@@ -4,6 +4,7 @@
 use std::{borrow::Cow, fmt, net::SocketAddr, str};
 
 use super::{Fault, Framing, Line, is_token, percent, rules, trim};
+use crate::base::Millis;
 
 /// The head of an HTTP request: what a client asked for, and the handshake of
 /// a client that became a WebSocket.
@@ -26,6 +27,8 @@ pub struct Request {
     fields: Box<[Field]>,
     /// Where it came from, as far as its connection has an address.
     peer: Option<SocketAddr>,
+    /// When it was complete.
+    at: Millis,
     minor: u8,
     pub(super) meaning: rules::Meaning,
 }
@@ -77,6 +80,7 @@ impl Request {
             query: Part::default(),
             fields,
             peer: None,
+            at: 0,
             minor: line.minor,
             meaning: rules::Meaning::default(),
         };
@@ -184,8 +188,13 @@ impl Request {
         self.peer
     }
 
-    pub(crate) fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
-        self.peer = peer;
+    /// When it came, by the engine's clock.
+    pub(crate) fn at(&self) -> Millis {
+        self.at
+    }
+
+    pub(crate) fn arrived(mut self, peer: Option<SocketAddr>, at: Millis) -> Self {
+        (self.peer, self.at) = (peer, at);
         self
     }
 

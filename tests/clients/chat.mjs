@@ -1,0 +1,79 @@
+// People chat through the standalone example: two terminals with examples/node/chat.mjs, a JSON WebSocket as the page
+// is one, and a client by polling.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { after, before, test } from 'node:test'
+import { example, open, openWebSocket, root, ways } from './client.mjs'
+
+const host = example('standalone')
+before(() => host.start())
+after(() => host.stop())
+
+/** The example in a terminal: what it prints is taken line by line. */
+function terminal(...args) {
+  const child = spawn(process.execPath, [`${root}/examples/node/chat.mjs`, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  after(() => child.kill())
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  let complaints = ''
+  child.stderr.setEncoding('utf8').on('data', text => complaints += text)
+  return {
+    says: text => child.stdin.write(`${text}\n`),
+    async reads(...expected) {
+      for (const line of expected) assert.equal((await lines.next()).value, line)
+    },
+    leaves: () => child.stdin.end(),
+    async ends() {
+      const [status] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
+      return { status, complaints }
+    },
+  }
+}
+
+test('terminals, a page and a polling client are in one room', { timeout: 60_000 }, async () => {
+  const page = await openWebSocket(`${host.url}chat?name=Paula`)
+  await page.heard.next('welcome')
+  await page.ask({ event: 'join', data: { room: 'lobby' } })
+  page.say({ event: 'say', data: { room: 'lobby', text: 'Is anybody here?' } })
+
+  const Ada = terminal('Ada', 'lobby', host.url)
+  await Ada.reads('* 2 in lobby: Paula, Ada', 'Paula: Is anybody here?')
+  assert.equal((await page.heard.next('joined'))[0].data.person.name, 'Ada')
+  const Bob = terminal('Bob', 'lobby', host.url)
+  await Bob.reads('* 3 in lobby: Paula, Ada, Bob', 'Paula: Is anybody here?')
+  await Ada.reads('* Bob came in')
+  const Cleo = open(`${host.url}chat`, { ...ways.polling, auth: { name: 'Ada' } })
+  const [{ name }] = await Cleo.heard.next('welcome')
+  assert.equal(name, 'Ada 2', 'there is an Ada already')
+  const joined = await Cleo.emitWithAck('join', { room: 'lobby' })
+  assert.deepEqual(joined.members.map(person => person.name), ['Paula', 'Ada', 'Bob', 'Ada 2'])
+  for (const one of [Ada, Bob]) await one.reads('* Ada 2 came in')
+
+  Ada.says('Good evening! — Grüße 🎻')
+  await Bob.reads('Ada: Good evening! — Grüße 🎻')
+  assert.equal((await page.heard.next('said'))[0].data.text, 'Good evening! — Grüße 🎻')
+  assert.equal((await Cleo.heard.next('said'))[0].text, 'Good evening! — Grüße 🎻')
+  const said = await page.ask({ event: 'say', data: { room: 'lobby', text: 'From the page' } })
+  assert.equal(said.data.text, 'From the page')
+  for (const one of [Ada, Bob]) await one.reads('Paula: From the page')
+  assert.equal((await Cleo.heard.next('said'))[0].text, 'From the page')
+  const [to] = joined.members.filter(person => person.name === 'Bob')
+  await Cleo.emitWithAck('direct', { to: to.id, text: 'psst' })
+  await Bob.reads('Ada 2 (to you alone): psst')
+
+  Ada.leaves()
+  assert.deepEqual(await Ada.ends(), { status: 0, complaints: '' })
+  await Bob.reads('* Ada left')
+  Bob.leaves()
+  assert.deepEqual(await Bob.ends(), { status: 0, complaints: '' })
+  assert.deepEqual([...page.heard.rest('said'), ...Cleo.heard.rest('said')], [], 'each was heard once')
+})
+
+test('who has no name for the guard is refused', { timeout: 30_000 }, async () => {
+  const { status, complaints } = await terminal('x'.repeat(33), 'lobby', host.url).ends()
+  assert.equal(status, 1)
+  assert.match(complaints, /1 to 32 characters/)
+  const nobody = open(`${host.url}garden`, ways.websocket)
+  assert.match((await nobody.heard.next('connect_error'))[0].message, /1 to 32 characters/)
+})

@@ -23,6 +23,8 @@
 //! | `user` | | ack: the number that it gave as `auth.user` |
 //! | `silence` | | nothing, though an ack is wanted |
 //! | others | any | the ack is the same |
+//!
+//! What cannot be done is answered with `exception`.
 
 #![allow(clippy::print_stdout)]
 
@@ -38,6 +40,7 @@ use serde_json::{Value, json};
 const THINKING: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(1);
 const NUMBERS_A_TICK: u64 = 20;
+const MOST_NUMBERS: u64 = 10_000;
 
 fn main() -> salon::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -64,7 +67,7 @@ fn main() -> salon::Result<()> {
     for address in server.addresses() {
         println!("listening on http://{address}/");
     }
-    let mut host = Host { server, polls: HashMap::new(), counts: HashMap::new() };
+    let mut host = Host { server, polls: HashMap::new(), counts: HashMap::new(), last_tag: 0 };
     let mut events = Events::default();
     loop {
         host.server.poll(&mut events, None)?;
@@ -80,6 +83,7 @@ struct Host {
     polls: HashMap<AckId, (Option<AckId>, Vec<Value>)>,
     /// Numbers that are being counted, by the timer's tag: for whom, from, to.
     counts: HashMap<u64, (SocketId, u64, u64)>,
+    last_tag: u64,
 }
 
 impl Host {
@@ -103,7 +107,11 @@ impl Host {
                 server.emit(socket, "auth", format!("[{auth}]")).map(drop)
             }
             Event::Message { socket, nsp, name, args, attachments, ack } => {
-                self.obey(socket, nsp, name, args, attachments, ack)
+                // Nothing that a client says may end the host: a room's name that is too long, for one.
+                if let Err(error) = self.obey(socket, nsp, name, args, attachments, ack) {
+                    self.server.emit(socket, "exception", json!([error.to_string()]).to_string())?;
+                }
+                Ok(())
             }
             Event::Data { socket, nsp, data } => {
                 let others = server.to(nsp).except(socket);
@@ -142,6 +150,7 @@ impl Host {
         let values: Vec<Value> = serde_json::from_str(args).unwrap_or_default();
         let first = values.first().unwrap_or(&Value::Null);
         let text = first.as_str().unwrap_or_default();
+        let number = first.as_u64().unwrap_or_default().min(MOST_NUMBERS);
         let mut answer = "[]".to_owned();
         match name {
             "message" => drop(server.emit(socket, "message-back", same)?),
@@ -170,12 +179,12 @@ impl Host {
                 return Ok(());
             }
             "count" => {
-                let tag = self.counts.len() as u64;
-                self.counts.insert(tag, (socket, 0, first.as_u64().unwrap_or_default()));
-                server.start_timer(TICK, None, tag);
+                self.last_tag += 1;
+                self.counts.insert(self.last_tag, (socket, 0, number));
+                server.start_timer(TICK, None, self.last_tag);
             }
             "burst" => {
-                for number in 0..first.as_u64().unwrap_or_default() {
+                for number in 0..number {
                     server.emit(socket, "number", json!([number]).to_string())?;
                 }
             }
@@ -212,16 +221,16 @@ impl Host {
     }
 
     fn count_on(&mut self, tag: u64) -> salon::Result<()> {
-        let Some((socket, from, to)) = self.counts.get_mut(&tag) else { return Ok(()) };
-        let end = (*from + NUMBERS_A_TICK).min(*to);
-        for number in *from..end {
+        let Some((socket, from, to)) = self.counts.remove(&tag) else { return Ok(()) };
+        let end = (from + NUMBERS_A_TICK).min(to);
+        for number in from..end {
             // Who has left meanwhile hears no more.
-            if self.server.emit(*socket, "number", json!([number]).to_string()).is_err() {
+            if self.server.emit(socket, "number", json!([number]).to_string()).is_err() {
                 return Ok(());
             }
         }
-        *from = end;
-        if *from < *to {
+        if end < to {
+            self.counts.insert(tag, (socket, end, to));
             self.server.start_timer(TICK, None, tag);
         }
         Ok(())

@@ -1,19 +1,27 @@
 //! Sending: at the end of a turn, once for each connection that has something
 //! to say, in one call as far as the kernel takes it.
 
-use std::io::{self, IoSlice};
+use std::{
+    io::{self, IoSlice},
+    mem,
+};
 
 use super::{
     Engine,
     connection::{Client, Open, State},
     queue::{Carrier, MOST_PIECES},
     reason::Reason,
+    session::Via,
     timers::Timer,
     turn::Record,
 };
 use crate::{
     base::{Millis, limits::ANSWERS_AHEAD_BYTES},
-    codec::frame::{self, Opcode},
+    codec::{
+        close::code,
+        frame::{self, Opcode},
+    },
+    hub::Stage,
 };
 
 /// Where bytes go: the sockets of the loop, or those of a test.
@@ -45,7 +53,7 @@ impl Engine {
         // The answer to a poll, or a goodbye, makes another queue dirty; each
         // comes up once, so there is an end to it.
         while !self.dirty.is_empty() {
-            let mut listed = std::mem::take(&mut self.dirty);
+            let mut listed = mem::take(&mut self.dirty);
             listed.drain(..).for_each(|key| self.flush_queue(key, wire));
             if self.dirty.is_empty() {
                 self.dirty = listed;
@@ -102,14 +110,16 @@ impl Engine {
     fn after_flush(&mut self, key: u32, connection: u32, before: usize, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         let has_room = queue.weight() <= self.config.limits.queue_bytes as usize / 2;
-        let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
+        let dropped = if has_room { mem::take(&mut queue.dropped) } else { 0 };
         let is_empty = queue.is_empty();
         let made_way = queue.bytes() < before;
         let has_read = before > ANSWERS_AHEAD_BYTES && queue.bytes() <= ANSWERS_AHEAD_BYTES;
         let Some(entry) = self.connections.get(connection as usize) else { return };
-        if let (1.., Some(Client::Plain(socket))) = (dropped, entry.client()) {
-            self.turn.push(Record::Drain { socket, dropped: u64::from(dropped) });
+        let client = entry.client();
+        if dropped > 0 {
+            self.note_drain(client, dropped);
         }
+        let Some(entry) = self.connections.get(connection as usize) else { return };
         match &entry.state {
             State::Finishing if is_empty => {
                 wire.finish(connection);
@@ -131,27 +141,75 @@ impl Engine {
         }
     }
 
+    /// Tells the host that there is room again. All sockets of a session share
+    /// its queue, so each is told.
+    fn note_drain(&mut self, client: Option<Client>, dropped: u32) {
+        let dropped = u64::from(dropped);
+        match client {
+            Some(Client::Plain(socket)) => self.turn.push(Record::Drain { socket, dropped }),
+            Some(Client::Session(session)) => {
+                let sockets = self.session(session).map(|session| session.sockets.clone());
+                for socket in sockets.unwrap_or_default() {
+                    if self.hub.get(socket).is_some_and(|entry| entry.stage == Stage::Live) {
+                        self.turn.push(Record::Drain { socket, dropped });
+                    }
+                }
+            }
+            Some(Client::Probe(_)) | None => {}
+        }
+    }
+
+    /// The same for a session on polling, of which a poll has taken something.
+    pub(super) fn after_poll(&mut self, session: u32) {
+        let Some(queue) = self.session(session).map(|session| session.queue) else { return };
+        let Some(queue) = self.queues.get_mut(queue as usize) else { return };
+        if queue.dropped > 0 && queue.weight() <= self.config.limits.queue_bytes as usize / 2 {
+            let dropped = mem::take(&mut queue.dropped);
+            self.note_drain(Some(Client::Session(session)), dropped);
+        }
+    }
+
     /// Over the budget of all queues and partial messages, whoever holds the
     /// most of it goes first.
     fn keep_memory_bound(&mut self) {
         while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
-            let held = |key: &u32| -> usize {
-                let Some(connection) = self.connections.get(*key as usize) else { return 0 };
-                let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
-                let partial = match &connection.state {
-                    State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
-                    State::Http(exchange) => {
-                        exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity())
-                    }
-                    _ => 0,
-                };
-                let held = connection.held.as_ref().map_or(0, |held| held.capacity());
-                queued + partial + held
-            };
-            let keys = self.connections.iter().map(|(key, _)| key as u32);
-            let Some(most) = keys.max_by_key(held).filter(|key| held(key) > 0) else { return };
-            self.give_up(most);
+            let connections = self.connections.iter().map(|(key, _)| key as u32);
+            let connection = connections.map(|key| (self.held_by_connection(key), key)).max();
+            let sessions = self.sessions.iter().map(|(key, _)| key as u32);
+            let session = sessions.map(|key| (self.held_by_session(key), key)).max();
+            match (connection, session) {
+                (Some((held, key)), other) if held > 0 && other.is_none_or(|(more, _)| more <= held) => {
+                    self.give_up(key);
+                }
+                (_, Some((1.., key))) => {
+                    self.end_session(key, Reason::OutOfMemory, Some(code::TRY_AGAIN_LATER));
+                }
+                _ => return,
+            }
         }
+    }
+
+    /// What would be free without a connection.
+    fn held_by_connection(&self, key: u32) -> usize {
+        let Some(connection) = self.connections.get(key as usize) else { return 0 };
+        let queued = self.queues.get(connection.queue as usize).map_or(0, |queue| queue.bytes());
+        let partial = match &connection.state {
+            State::Open(Open { reader, .. }) | State::Closing(reader) => reader.held(),
+            State::Http(exchange) => exchange.body.as_ref().map_or(0, |(_, _, payload)| payload.capacity()),
+            _ => 0,
+        };
+        let held = connection.held.as_ref().map_or(0, |held| held.capacity());
+        queued + partial + held
+    }
+
+    /// What would be free without a session, beside what its WebSocket holds.
+    fn held_by_session(&self, key: u32) -> usize {
+        let Some(session) = self.session(key) else { return 0 };
+        let queued = match session.via {
+            Via::Polling => self.queues.get(session.queue as usize).map_or(0, |queue| queue.bytes()),
+            Via::WebSocket(_) => 0,
+        };
+        queued + session.incomplete.held() + self.held_at_doors(key)
     }
 
     /// Ends a connection to free what it holds.

@@ -177,6 +177,8 @@ impl Engine {
     /// and what was queued is not sent any more, but a poll that waits gets the
     /// close packet, and a WebSocket a close frame.
     pub(super) fn end_session(&mut self, key: u32, reason: Reason, code: Option<u16>) {
+        let is_polling = self.session(key).is_some_and(|session| session.via == Via::Polling);
+        let code = code.filter(|_| !is_polling);
         self.part_all(key, reason, code);
         self.forget_session(key, code);
     }
@@ -295,7 +297,8 @@ impl Engine {
             self.end_session(parked.session, reason, None);
         }
         if let Some(session) = posting {
-            self.end_session(session, Reason::TransportError, None);
+            let reason = if reason == Reason::OutOfMemory { reason } else { Reason::TransportError };
+            self.end_session(session, reason, None);
         }
     }
 

@@ -337,6 +337,12 @@ impl Engine {
         door.kept
     }
 
+    /// Bytes that are kept for sockets of a session that wait for their guard.
+    pub(super) fn held_at_doors(&self, key: u32) -> usize {
+        let sockets = self.session(key).map_or(&[][..], |session| &session.sockets);
+        sockets.iter().filter_map(|socket| self.doors.get(socket)).map(|door| door.bytes).sum()
+    }
+
     /// Forgets what belongs to a socket that is gone.
     pub(super) fn forget_door(&mut self, socket: SocketId) {
         self.open_door(socket);

@@ -9,7 +9,6 @@ mod interleaved;
 mod namespaces;
 mod packets;
 mod recovery;
-mod returns;
 mod timers;
 mod upgrade;
 

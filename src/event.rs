@@ -213,7 +213,8 @@ pub enum Event<'a> {
     Drain {
         /// Whose.
         socket: SocketId,
-        /// Messages that were dropped since the last time.
+        /// Messages that were dropped since the last time. The sockets of one
+        /// Socket.IO client share a queue, so each of them is told of all.
         dropped: u64,
     },
     /// An HTTP request; see [`Config::http`](crate::Config::http). Answer with

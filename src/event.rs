@@ -213,8 +213,7 @@ pub enum Event<'a> {
     Drain {
         /// Whose.
         socket: SocketId,
-        /// Messages that were dropped since the last time. Sockets of one
-        /// Socket.IO client share a queue, and each is told its whole number.
+        /// Messages to it that were dropped since the last time.
         dropped: u64,
     },
     /// An HTTP request; see [`Config::http`](crate::Config::http). Answer with

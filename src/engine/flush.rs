@@ -1,7 +1,10 @@
 //! Sending: at the end of a turn, once for each connection that has something
 //! to say, in one call as far as the kernel takes it.
 
-use std::io::{self, IoSlice};
+use std::{
+    io::{self, IoSlice},
+    mem,
+};
 
 use super::{
     Engine,
@@ -45,7 +48,7 @@ impl Engine {
         // The answer to a poll, or a goodbye, makes another queue dirty; each
         // comes up once, so there is an end to it.
         while !self.dirty.is_empty() {
-            let mut listed = std::mem::take(&mut self.dirty);
+            let mut listed = mem::take(&mut self.dirty);
             listed.drain(..).for_each(|key| self.flush_queue(key, wire));
             if self.dirty.is_empty() {
                 self.dirty = listed;

@@ -116,8 +116,11 @@ impl Engine {
                 at + consumed
             }
             Err(fault) => {
-                let answering = Answering::to(request);
-                self.refuse(key, fault, answering);
+                let request = request.clone();
+                match self.is_engineio(&request) {
+                    true => self.refuse_post(key, &request, fault.status),
+                    false => self.refuse(key, fault, Answering::to(&request)),
+                }
                 end
             }
         }

@@ -69,7 +69,7 @@ impl Engine {
     /// A request's head for Engine.IO is there. Answers it, keeps it waiting,
     /// or lets its body come.
     pub(super) fn take_engineio(&mut self, key: u32, request: Request, more_is_there: bool) {
-        let has_body = request.body() != Framing::None;
+        let has_body = !matches!(request.body(), Framing::None | Framing::Length(0));
         let mut answering = Answering::to(&request);
         if has_body {
             // Whoever is refused may still be sending the body.
@@ -211,8 +211,7 @@ impl Engine {
         }
         let body = match BodyReader::new(request.body(), self.config.limits.message_bytes) {
             Ok(body) => body,
-            // The session lives on; the client drops it on seeing this.
-            Err(fault) => return self.reply(key, &request, fault.status, HTML, b"", answering.closing()),
+            Err(fault) => return self.refuse_post(key, &request, fault.status),
         };
         if body.is_done() {
             self.reply(key, &request, 400, HTML, b"", answering);
@@ -252,6 +251,13 @@ impl Engine {
             Flow::Wrong => self.reply(key, request, 400, HTML, b"", answering),
             Flow::Go | Flow::Over => self.reply(key, request, 200, HTML, b"ok", answering),
         }
+    }
+
+    /// The body of a post can't be read to its end. The session lives on; the
+    /// client drops it on seeing this.
+    pub(super) fn refuse_post(&mut self, key: u32, request: &Request, status: u16) {
+        self.stats.refused_malformed += 1;
+        self.reply(key, request, status, HTML, b"", Answering::to(request).closing());
     }
 
     /// A refusal in the form that clients of the polling transport expect.

@@ -306,7 +306,8 @@ impl Engine {
             self.end_session(parked.session, reason, None);
         }
         if let Some(session) = posting {
-            self.end_session(session, Reason::TransportError, None);
+            let reason = if reason == Reason::OutOfMemory { reason } else { Reason::TransportError };
+            self.end_session(session, reason, None);
         }
     }
 

@@ -14,6 +14,7 @@ mod http;
 mod leaks;
 mod model;
 mod order;
+mod sessions;
 mod slow;
 mod splits;
 mod wire;

@@ -6,7 +6,7 @@ mod house;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use house::{Client, House, Raw, Seen, by_hand, frame, get, upgrade};
+use house::{CAP, Client, House, Raw, Seen, by_hand, fill, frame, get, upgrade};
 use salon::{
     Accept, Config, Dialect, Limits, Namespace, Origins, Overflow, Payload, Reason, Result, Server, SocketId,
     Stats, UNLIMITED,
@@ -319,30 +319,6 @@ fn the_last_reasons_are_counted_too() {
     house.wait(|seen| matches!(seen, Seen::Other(text) if text == "Stopped").then_some(()));
     let mut house = House::with_limits(|limits| (limits.ping_interval_ms, limits.ping_timeout_ms) = (20, 20));
     ends(&mut house, Reason::PingTimeout, &[], |_, _, _| ());
-}
-
-/// Cap of the queues that are filled to it.
-const CAP: usize = 64 << 10;
-
-/// Says as much to a socket that does not read as its queue takes: not even a
-/// small event fits behind it. Answers how many messages were queued.
-fn fill(house: &mut House, socket: SocketId) -> i64 {
-    let mut taken = 0;
-    let mut say = |house: &mut House, bytes: usize| {
-        let args = format!("[\"{}\"]", "x".repeat(bytes));
-        assert_eq!(house.server.emit(socket, "m", args).unwrap(), 1);
-        house.server.flush();
-        taken += 1;
-    };
-    // First the kernel's buffer.
-    while house.server.queued(socket).unwrap() == 0 {
-        say(house, 16 << 10);
-    }
-    // Then the queue, less what the message and its entry cost themselves.
-    let cost = r#"{"event":"m","data":""}"#.len() + 4 + 32;
-    let room = CAP - house.server.queued(socket).unwrap();
-    say(house, room - cost - 8);
-    taken
 }
 
 #[test]

@@ -55,6 +55,9 @@ pub struct Limits {
     /// Sessions that nobody has come back to after the handshake. Over it the
     /// oldest goes, unless it is younger than five seconds: then 503.
     pub unclaimed_sessions: u32,
+    /// Engine.IO sessions at a time; those on polling outlive their
+    /// connections. Over it: 503 to new ones that begin by polling.
+    pub sessions: u32,
     /// Namespaces that one session may be in.
     pub namespaces: u32,
     /// Bytes kept for a client whose guard is still thinking. A plain
@@ -108,6 +111,7 @@ impl Default for Limits {
             attachment_timeout_ms: 20_000,
             drop_timeout_ms: 30_000,
             unclaimed_sessions: 20_000,
+            sessions: 100_000,
             namespaces: 16,
             waiting_bytes: 64 << 10,
             acks_owed: 1_024,

@@ -89,7 +89,8 @@ impl Engine {
 
     /// §4: a session begins with its first answer.
     fn open_polling(&mut self, key: u32, request: Request, answering: Answering) {
-        if self.closed || !self.make_room_for_session() {
+        let full = self.sessions.len() >= self.config.limits.sessions as usize;
+        if self.closed || full || !self.make_room_for_session() {
             return self.reply(key, &request, 503, HTML, b"", answering.closing());
         }
         let request = Arc::new(request);

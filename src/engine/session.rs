@@ -305,6 +305,8 @@ impl Engine {
         if let Some(parked) = parked {
             self.end_session(parked.session, reason, None);
         }
+        // Since it has moved to a WebSocket a post is nothing to a session.
+        let posting = posting.filter(|key| self.session(*key).is_some_and(|it| it.via == Via::Polling));
         if let Some(session) = posting {
             let reason = if reason == Reason::OutOfMemory { reason } else { Reason::TransportError };
             self.end_session(session, reason, None);

@@ -328,3 +328,27 @@ pub(crate) fn frame(first: u8, body: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(body);
     frame
 }
+
+/// Cap of the queues that are filled to it.
+pub(crate) const CAP: usize = 64 << 10;
+
+/// Says as much to a socket that does not read as its queue takes: not even a
+/// small event fits behind it. Answers how many messages were queued.
+pub(crate) fn fill(house: &mut House, socket: SocketId) -> i64 {
+    let mut taken = 0;
+    let mut say = |house: &mut House, bytes: usize| {
+        let args = format!("[\"{}\"]", "x".repeat(bytes));
+        assert_eq!(house.server.emit(socket, "m", args).unwrap(), 1);
+        house.server.flush();
+        taken += 1;
+    };
+    // First the kernel's buffer.
+    while house.server.queued(socket).unwrap() == 0 {
+        say(house, 16 << 10);
+    }
+    // Then the queue, less what the message and its entry cost themselves.
+    let cost = r#"{"event":"m","data":""}"#.len() + 4 + 32;
+    let room = CAP - house.server.queued(socket).unwrap();
+    say(house, room - cost - 8);
+    taken
+}

@@ -120,6 +120,16 @@ impl Remote {
         self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message, None)))
     }
 
+    /// Shuts the server down, as [`Server::shutdown`](crate::Server::shutdown);
+    /// the listeners close at the next poll.
+    ///
+    /// # Errors
+    ///
+    /// See [`Remote`].
+    pub fn shutdown(&self) -> Result<()> {
+        self.leave(0, |engine| engine.close(None))
+    }
+
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {
         self.mailbox.post(bytes, Box::new(errand))
     }

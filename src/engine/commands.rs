@@ -254,8 +254,10 @@ impl Engine {
     }
 
     /// Takes no more clients, and says goodbye to those that are there.
-    pub(crate) fn close(&mut self) {
+    /// After `grace` whoever is left is cut off.
+    pub(crate) fn close(&mut self, grace: Option<Duration>) {
         self.closed = true;
+        self.stop_at = grace.map(|grace| self.now.saturating_add(millis(grace)));
         // Socket.IO clients do not come back after a DISCONNECT, so they get none.
         let sessions: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
         sessions.into_iter().for_each(|key| self.shut_session(key));

@@ -127,7 +127,7 @@ impl Remote {
     ///
     /// See [`Remote`].
     pub fn shutdown(&self) -> Result<()> {
-        self.leave(0, |engine| engine.close(None))
+        self.leave(0, |engine| engine.close())
     }
 
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {

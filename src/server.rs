@@ -149,14 +149,14 @@ impl Server {
     /// [`close_timeout_ms`](Limits::close_timeout_ms).
     pub fn shutdown(&mut self) {
         self.net.stop_listening();
-        self.engine.close(None);
+        self.engine.close();
     }
 
     /// The same, and whoever is still connected after `grace` is cut off.
     pub fn shutdown_within(&mut self, grace: Duration) {
         self.engine.set_now(self.net.now());
         self.net.stop_listening();
-        self.engine.close(Some(grace));
+        self.engine.close_within(grace);
     }
 
     /// How long a foreign loop may sleep before it calls [`poll`](Self::poll)

@@ -254,10 +254,8 @@ impl Engine {
     }
 
     /// Takes no more clients, and says goodbye to those that are there.
-    /// After `grace` whoever is left is cut off.
-    pub(crate) fn close(&mut self, grace: Option<Duration>) {
+    pub(crate) fn close(&mut self) {
         self.closed = true;
-        self.stop_at = grace.map(|grace| self.now.saturating_add(millis(grace)));
         // Socket.IO clients do not come back after a DISCONNECT, so they get none.
         let sessions: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
         sessions.into_iter().for_each(|key| self.shut_session(key));
@@ -272,6 +270,12 @@ impl Engine {
         self.expire_all_gone();
         let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
         idle.into_iter().for_each(|key| self.finish(key));
+    }
+
+    /// The same, and whoever is left after `grace` is cut off.
+    pub(crate) fn close_within(&mut self, grace: Duration) {
+        self.stop_at = Some(self.now.saturating_add(millis(grace)));
+        self.close();
     }
 
     /// Ends a socket in the orderly way: what was said to it before still goes

@@ -1,0 +1,183 @@
+//! A door to a server for other threads.
+
+use std::{
+    ffi::{c_char, c_int, c_void},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{
+    audience::{Said, To, salon_audience, salon_message},
+    error::{fail, fail_with, salon_error},
+    event::salon_socket_id,
+    server::{salon_server, with},
+    socket::{data, id, salon_send_flag},
+    text::{bytes, out, text},
+};
+use crate::{Remote, base::error::Result};
+
+/// A door to a server that other threads may use. It may outlive the server:
+/// then its calls answer SALON_ERR_CLOSED.
+#[derive(Debug)]
+pub struct salon_remote(Remote);
+
+unsafe fn through(remote: *const salon_remote, call: impl FnOnce(&Remote) -> Result<()>) -> c_int {
+    // SAFETY: the header demands null or a remote that has not been freed.
+    let Some(remote) = (unsafe { remote.as_ref() }) else {
+        return fail_with(salon_error::SALON_ERR_INVALID, "the remote is null");
+    };
+    match catch_unwind(AssertUnwindSafe(|| call(&remote.0))) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => fail(&error),
+        Err(_) => fail_with(salon_error::SALON_ERR_PANIC, "a bug in Salon was caught"),
+    }
+}
+
+/// Makes a door to the server for other threads.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_new(
+    server: *mut salon_server,
+    remote_out: *mut *mut salon_remote,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        with(server, |inner| {
+            *out(remote_out, "out")? = Box::into_raw(Box::new(salon_remote(inner.server.remote())));
+            Ok(0)
+        })
+    }
+}
+
+/// Frees a door, from any thread. Null is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_free(remote: *mut salon_remote) {
+    if !remote.is_null() {
+        // SAFETY: the header demands a remote that has not been freed.
+        drop(unsafe { Box::from_raw(remote) });
+    }
+}
+
+/// Thread-safe, and safe in a signal handler. Makes a sleeping
+/// salon_server_poll() return; many calls may wake it once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_wake(remote: *const salon_remote) -> c_int {
+    // SAFETY: the header's contract for the pointer.
+    unsafe { through(remote, Remote::wake) }
+}
+
+/// Thread-safe. Hands a number and a copy of some bytes to the server's thread,
+/// which gets them as SALON_EVENT_POST, in order.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_post(
+    remote: *const salon_remote,
+    tag: u64,
+    message: *const c_void,
+    len: usize,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe { through(remote, |remote| remote.post(tag, bytes(message, len, "data")?)) }
+}
+
+/// Thread-safe. Like salon_server_emit(), without answers; takes effect when the
+/// server's thread next polls.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_emit(
+    remote: *const salon_remote,
+    to: *const salon_audience,
+    message: *const salon_message,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        through(remote, |remote| {
+            let (to, said) = (To::read(to)?, Said::read(message)?);
+            let mut audience = audience(remote, &to);
+            if said.volatile {
+                audience = audience.volatile();
+            }
+            audience.emit(said.name, said.payload())
+        })
+    }
+}
+
+/// Thread-safe. Like salon_server_send().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_send(
+    remote: *const salon_remote,
+    to: *const salon_audience,
+    message: *const c_void,
+    len: usize,
+    flags: u32,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        through(remote, |remote| {
+            let (to, message) = (To::read(to)?, data(message, len, flags)?);
+            let mut audience = audience(remote, &to);
+            if flags & salon_send_flag::SALON_SEND_VOLATILE as u32 != 0 {
+                audience = audience.volatile();
+            }
+            audience.send(message)
+        })
+    }
+}
+
+fn audience<'r>(remote: &'r Remote, to: &To<'_>) -> crate::RemoteAudience<'r> {
+    let mut audience = to.nsp.map_or_else(|| remote.to_all(), |nsp| remote.to(nsp));
+    for room in &to.rooms {
+        audience = audience.room(room);
+    }
+    for room in &to.except_rooms {
+        audience = audience.except_room(room);
+    }
+    for socket in &to.sockets {
+        audience = audience.socket(*socket);
+    }
+    for socket in &to.except_sockets {
+        audience = audience.except(*socket);
+    }
+    audience
+}
+
+/// Thread-safe. Lets a waiting client in, with the host's pointer for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_accept(
+    remote: *const salon_remote,
+    socket: salon_socket_id,
+    user: *mut c_void,
+) -> c_int {
+    // SAFETY: the header's contract for the pointer.
+    unsafe { through(remote, |remote| remote.accept(id(socket)?, user as usize as u64)) }
+}
+
+/// Thread-safe. Turns a waiting client away; see salon_socket_reject().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_reject(
+    remote: *const salon_remote,
+    socket: salon_socket_id,
+    status: u32,
+    message: *const c_char,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        through(remote, |remote| {
+            remote.reject(id(socket)?, u16::try_from(status).unwrap_or_default(), text(message, "message")?)
+        })
+    }
+}
+
+/// Thread-safe. Disconnects a client from its namespace.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_disconnect(
+    remote: *const salon_remote,
+    socket: salon_socket_id,
+) -> c_int {
+    // SAFETY: the header's contract for the pointer.
+    unsafe { through(remote, |remote| remote.disconnect(id(socket)?)) }
+}
+
+/// Thread-safe. Shuts the server down, with the time that each client has to
+/// answer a close as the only grace.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_shutdown(remote: *const salon_remote) -> c_int {
+    // SAFETY: the header's contract for the pointer.
+    unsafe { through(remote, Remote::shutdown) }
+}

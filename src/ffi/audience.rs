@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// To whom: the union of the rooms and sockets, or the whole namespace if none
-/// is named, less the excepted ones. Each client receives once. Zero is the
-/// default.
+/// is named, less the excepted ones. Each client receives once. Mind a list
+/// that you have filled at run time: if it may be empty, an audience of it alone
+/// would be everybody.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct salon_audience {
@@ -47,7 +48,7 @@ pub struct salon_audience {
     pub except_socket_count: usize,
 }
 
-/// An outgoing event with everything said. Zero is the default.
+/// An outgoing event with everything said.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct salon_message {
@@ -65,7 +66,7 @@ pub struct salon_message {
     pub attachment_count: usize,
     /// SALON_MESSAGE_* bits.
     pub flags: u32,
-    /// How long to wait for answers; zero asks for none.
+    /// For salon_server_emit(): how long to wait for answers; zero asks for none.
     pub ack_timeout_ms: u32,
 }
 
@@ -168,6 +169,11 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// Whether answers are wanted.
+    pub(super) fn asks(&self) -> bool {
+        self.ack_timeout_ms > 0
+    }
+
     pub(super) fn payload(&self) -> Payload<'_> {
         payload(self.args, &self.attachments)
     }
@@ -181,10 +187,21 @@ pub(super) fn payload<'a>(args: Option<&'a str>, attachments: &'a [&'a [u8]]) ->
     }
 }
 
-/// Sends an event to an audience (null: everybody). Answers for how many it was
-/// queued; an empty audience is 0. With ack_timeout_ms, one SALON_EVENT_ACK
-/// comes for each that answers, leaves or is late, and a last
-/// SALON_EVENT_ACKS_DONE; `ack_out` gets their number, and the answer is 0.
+/// # Many sockets
+///
+/// An audience is encoded for once, however many it has. These answer for how
+/// many clients something was queued or done: an empty audience is 0, no error.
+/// SALON_ERR_NOT_FOUND if the namespace is not open, or for a stale id among
+/// `sockets`.
+///
+/// ---
+///
+/// Sends an event to an audience; null is everybody on the server. Names and
+/// arguments as for one socket; full queues are skipped.
+///
+/// With ack_timeout_ms it asks each of them: `ack_out` gets the number, the
+/// answer is 0, and one SALON_EVENT_ACK comes for each that answers, leaves or is
+/// late, then SALON_EVENT_ACKS_DONE. Without, `ack_out` gets 0; it may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_emit(
     server: *mut salon_server,
@@ -197,7 +214,7 @@ pub unsafe extern "C" fn salon_server_emit(
         command(server, |inner| {
             let (to, said) = (To::read(to)?, Said::read(message)?);
             let mut audience = to.of(&mut inner.server);
-            if said.ack_timeout_ms > 0 {
+            if said.asks() {
                 let timeout = Duration::from_millis(u64::from(said.ack_timeout_ms));
                 put(ack_out, audience.ask(said.name, said.payload(), timeout)?.get());
                 return Ok(0);
@@ -211,8 +228,8 @@ pub unsafe extern "C" fn salon_server_emit(
     }
 }
 
-/// Sends a raw message to an audience; to clients of other dialects the event
-/// "message". `flags`: SALON_SEND_*. Answers for how many it was queued.
+/// Sends a raw message to an audience; to clients of other dialects it is the
+/// event "message". `flags`: SALON_SEND_*.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_send(
     server: *mut salon_server,
@@ -234,7 +251,7 @@ pub unsafe extern "C" fn salon_server_send(
     }
 }
 
-/// Sends an event to every client of a namespace.
+/// Sends an event to every client of a namespace: salon_server_emit() in short.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_namespace_emit(
     server: *mut salon_server,
@@ -252,7 +269,8 @@ pub unsafe extern "C" fn salon_namespace_emit(
     }
 }
 
-/// Sends an event to every client in a room, except one (zero: to all).
+/// Sends an event to every client in a room, but not to `except` (zero: to all):
+/// salon_server_emit() in short.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_room_emit(
     server: *mut salon_server,
@@ -277,7 +295,9 @@ pub unsafe extern "C" fn salon_room_emit(
     }
 }
 
-/// How many clients are in a room, or in a whole namespace if `room` is null.
+/// How many clients are in a room, or in a whole namespace if `room` is null. A
+/// room that is not there has nobody in it; SALON_ERR_NOT_FOUND if there is no
+/// such namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_room_count(
     server: *const salon_server,
@@ -290,8 +310,9 @@ pub unsafe extern "C" fn salon_room_count(
     }
 }
 
-/// Names of the rooms of a namespace: `out` points to them; they stay until the
-/// next poll. Answers how many there are.
+/// Names the rooms of a namespace, in no order: `rooms_out` gets an array of
+/// zero-terminated names, which stay until the next poll. Answers how many there
+/// are. SALON_ERR_NOT_FOUND if there is no such namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_namespace_rooms(
     server: *mut salon_server,
@@ -313,8 +334,8 @@ pub unsafe extern "C" fn salon_namespace_rooms(
     }
 }
 
-/// Lists an audience: at most `cap` ids go to `out`; answers how many there are,
-/// or a negative salon_error.
+/// Lists an audience: the first `cap` ids go to `ids_out`, which may be null if
+/// `cap` is 0. Answers how many there are in all, or a negative salon_error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_audience_sockets(
     server: *mut salon_server,
@@ -327,7 +348,7 @@ pub unsafe extern "C" fn salon_audience_sockets(
     let answer = unsafe {
         with(server, |inner| {
             if ids_out.is_null() && cap > 0 {
-                return Err(Error::invalid("out is null, and its capacity is not 0"));
+                return Err(Error::invalid("ids_out is null, and cap is not 0"));
             }
             let sockets = To::read(to)?.of(&mut inner.server).sockets()?;
             for (place, socket) in sockets.iter().take(cap).enumerate() {
@@ -341,8 +362,8 @@ pub unsafe extern "C" fn salon_audience_sockets(
     if answer < 0 { answer as isize } else { found as isize }
 }
 
-/// Puts everybody in an audience into a room: all of them, or nobody if that
-/// would be one room too many for one. Answers how many they are.
+/// Puts everybody in an audience into a room: all of them, or nobody
+/// (SALON_ERR_LIMIT) if that would be one room too many for one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_audience_join(
     server: *mut salon_server,
@@ -355,7 +376,7 @@ pub unsafe extern "C" fn salon_audience_join(
     }
 }
 
-/// Takes everybody in an audience out of a room; answers how many they are.
+/// Takes everybody in an audience out of a room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_audience_leave(
     server: *mut salon_server,
@@ -368,7 +389,7 @@ pub unsafe extern "C" fn salon_audience_leave(
     }
 }
 
-/// Disconnects everybody in an audience; answers how many they were.
+/// Disconnects everybody in an audience from its namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_audience_disconnect(
     server: *mut salon_server,

@@ -190,6 +190,12 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
     let given = unsafe { sized(given, NO_CONFIG, size_of::<usize>(), "salon_config") }?;
     let default = Limits::default();
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
+    let memory_bytes = match given.memory_bytes {
+        0 => default.memory_bytes,
+        // SALON_UNLIMITED, in a field that is wider.
+        none if none == u64::from(u32::MAX) => u64::MAX,
+        bytes => bytes,
+    };
     let limits = Limits {
         head_bytes: or(given.head_bytes, default.head_bytes),
         header_lines: or(given.header_lines, default.header_lines),
@@ -202,7 +208,7 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
         message_fragments: or(given.message_fragments, default.message_fragments),
         close_timeout_ms: or(given.close_timeout_ms, default.close_timeout_ms),
         queue_bytes: or(given.queue_bytes, default.queue_bytes),
-        memory_bytes: if given.memory_bytes == 0 { default.memory_bytes } else { given.memory_bytes },
+        memory_bytes,
         mailbox_bytes: or(given.mailbox_bytes, default.mailbox_bytes),
         ping_interval_ms: or(given.ping_interval_ms, default.ping_interval_ms),
         ping_timeout_ms: or(given.ping_timeout_ms, default.ping_timeout_ms),

@@ -69,7 +69,8 @@ pub(super) fn fail_with(code: salon_error, why: &str) -> c_int {
 
 fn note(why: &str) {
     let text = CString::new(why.replace('\0', "\u{fffd}")).unwrap_or_default();
-    LAST.with(|last| {
+    // A thread that ends has none any more.
+    let _ = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
             *last = text;
         }
@@ -96,9 +97,10 @@ pub extern "C" fn salon_strerror(code: c_int) -> *const c_char {
     text.as_ptr()
 }
 
-/// Tells why the last failed call on this thread failed: one sentence. Never
-/// null; the text stays until the next failing call on this thread.
+/// Why the last call that failed on this thread has failed: one sentence. Never
+/// null; empty before the first failure. It stays until the next call that fails
+/// on this thread; calls that succeed leave it alone.
 #[unsafe(no_mangle)]
 pub extern "C" fn salon_last_error() -> *const c_char {
-    LAST.with(|last| last.try_borrow().map_or(c"".as_ptr(), |last| last.as_ptr()))
+    LAST.try_with(|last| last.try_borrow().map_or(c"".as_ptr(), |last| last.as_ptr())).unwrap_or(c"".as_ptr())
 }

@@ -43,8 +43,8 @@ pub enum salon_event_type {
     /// An answer to a question of yours, or that none comes: socket, ack, code
     /// (SALON_OK, SALON_ERR_TIMEOUT or SALON_ERR_CLOSED), data, attachments.
     SALON_EVENT_ACK = 5,
-    /// A full send queue has room again: socket, tag (how many messages were
-    /// dropped).
+    /// A full send queue has room again, after a message was refused or dropped:
+    /// socket, tag (how many since the last DRAIN). Only with SALON_OVERFLOW_DROP.
     SALON_EVENT_DRAIN = 6,
     /// A timer fired: tag, ack (the timer).
     SALON_EVENT_TIMER = 7,
@@ -129,9 +129,10 @@ const _: () = assert!(Reason::Shutdown as i32 == salon_reason::SALON_REASON_SHUT
 
 /// One event. It belongs to the server: it and everything that it points to
 /// stay until the next salon_server_poll() that starts a turn, or
-/// salon_server_free(), whatever else is called between. Names are UTF-8 and
-/// end in a zero byte besides their length; payloads do not. Pointers are never
-/// null. Later versions add fields at the end.
+/// salon_server_free(), whatever else is called between. Names are UTF-8, hold
+/// no zero byte and end in one; payloads do not end in one. Pointers are never
+/// null, except `user`. What the type does not tell of is zero or empty. Later
+/// versions add fields at the end, so never copy one by its size.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct salon_event {
@@ -141,12 +142,13 @@ pub struct salon_event {
     pub code: i32,
     /// Whom it concerns, or zero.
     pub socket: salon_socket_id,
-    /// For salon_ack_answer(), or the number that a question of yours has; or zero.
+    /// For salon_ack_answer() or salon_http_respond(), or the number that your
+    /// question or timer got; or zero.
     pub ack: u64,
     /// A number, as the type tells.
     pub tag: u64,
-    /// The pointer set with salon_socket_set_user(), as it is when the event is
-    /// taken.
+    /// The socket's pointer, set with salon_socket_accept() or
+    /// salon_socket_set_user(), as it is when the event is taken; or null.
     pub user: *mut c_void,
     /// Namespace, such as "/".
     pub nsp: *const c_char,

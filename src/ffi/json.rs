@@ -4,7 +4,7 @@
 use std::{
     ffi::{c_char, c_int},
     panic::catch_unwind,
-    slice,
+    ptr,
 };
 
 use super::{
@@ -32,9 +32,19 @@ fn no_json(fault: json::JsonFault) -> Error {
     Error::invalid(format!("this is not JSON: {fault}"))
 }
 
-/// Finds the value that a JSON Pointer (RFC 6901) names, such as "/0/token":
-/// `out` gets its JSON text, which lies within `json`. SALON_ERR_NOT_FOUND if
-/// there is none.
+/// # JSON
+///
+/// What a host needs to read an argument and to write one safely. These take no
+/// server and may be called on any thread. SALON_ERR_INVALID for what is not
+/// JSON, or nests deeper than 128.
+///
+/// ---
+///
+/// Finds the value that a JSON Pointer (RFC 6901) names, such as "/0/token"; ""
+/// is the whole, "~1" in a name stands for a slash and "~0" for a tilde.
+/// `value_out` gets its JSON text, which lies within `json` and lives as long.
+/// SALON_ERR_NOT_FOUND if there is none. Of members with one name the last
+/// counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_json_get(
     json: *const c_char,
@@ -45,7 +55,7 @@ pub unsafe extern "C" fn salon_json_get(
     let found = guard(|| {
         // SAFETY: the header's contract for each pointer.
         let (text, pointer, place) = unsafe {
-            (text_of_len(json, json_len, "json")?, text(pointer, "pointer")?, out(value_out, "out")?)
+            (text_of_len(json, json_len, "json")?, text(pointer, "pointer")?, out(value_out, "value_out")?)
         };
         let value = find(text, pointer)?;
         *place = super::event::bytes_of(value.as_bytes());
@@ -63,6 +73,10 @@ fn find<'t>(text: &'t str, pointer: &str) -> Result<&'t str> {
     let steps =
         pointer.strip_prefix('/').ok_or_else(|| Error::invalid("a JSON Pointer begins with a slash"))?;
     for step in steps.split('/') {
+        let is_escaped = step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if !is_escaped {
+            return Err(Error::invalid("in a JSON Pointer ~ stands before 0 or 1"));
+        }
         let step = step.replace("~1", "/").replace("~0", "~");
         let mut found = None;
         if value.starts_with('{') {
@@ -73,7 +87,9 @@ fn find<'t>(text: &'t str, pointer: &str) -> Result<&'t str> {
             })
             .map_err(no_json)?;
         } else if value.starts_with('[') {
-            let wanted = step.parse::<usize>().ok();
+            // RFC 6901 §4: no sign, no zero in front.
+            let is_index = step == "0" || step.starts_with(|first: char| ('1'..='9').contains(&first));
+            let wanted = if is_index { step.parse::<usize>().ok() } else { None };
             let mut index = 0;
             json::each(value, |at| {
                 if Some(index) == wanted {
@@ -91,7 +107,10 @@ fn find<'t>(text: &'t str, pointer: &str) -> Result<&'t str> {
 
 /// The text that a JSON string stands for, as snprintf() would write it: at most
 /// `cap` bytes with a zero byte at the end, cut after a whole character if need
-/// be. Answers how many bytes the whole text has.
+/// be. Answers how many bytes the whole has, without the zero byte, or a negative
+/// salon_error; `buf` may be null if `cap` is 0, and may be `json` itself. A
+/// client can write zero bytes into a text: compare the answer with strlen()
+/// where that matters.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_json_text(
     json: *const c_char,
@@ -119,15 +138,17 @@ unsafe fn print(text: &str, buf: *mut c_char, cap: usize) -> Result<isize> {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        // SAFETY: the header demands room for `cap` bytes.
-        let place = unsafe { slice::from_raw_parts_mut(buf.cast::<u8>(), cap) };
-        place[..end].copy_from_slice(&text.as_bytes()[..end]);
-        place[end] = 0;
+        // SAFETY: the header demands room for `cap` bytes, of which `end` and a
+        // zero are written. The text may lie in the same place.
+        unsafe {
+            ptr::copy(text.as_ptr(), buf.cast::<u8>(), end);
+            buf.cast::<u8>().add(end).write(0);
+        }
     }
     Ok(text.len() as isize)
 }
 
-/// The value of a JSON number.
+/// The value of a JSON number. SALON_ERR_INVALID for anything else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_json_number(
     json: *const c_char,
@@ -136,7 +157,7 @@ pub unsafe extern "C" fn salon_json_number(
 ) -> c_int {
     let found = guard(|| {
         // SAFETY: the header's contract for each pointer.
-        let (text, place) = unsafe { (text_of_len(json, json_len, "json")?, out(number_out, "out")?) };
+        let (text, place) = unsafe { (text_of_len(json, json_len, "json")?, out(number_out, "number_out")?) };
         *place =
             serde_json::from_str(text).map_err(|error| Error::invalid(format!("no JSON number: {error}")))?;
         Ok(0)
@@ -145,9 +166,11 @@ pub unsafe extern "C" fn salon_json_number(
 }
 
 /// Writes JSON from a pattern, as snprintf() would: each `?` outside a string
-/// becomes the next of `texts` as a JSON string, each `#` the next one as it is,
-/// which must be JSON itself. "[{\"text\":?}]" is safe whatever the text holds.
-/// Answers how many bytes the whole has, or a negative salon_error.
+/// becomes the next of `texts` as a JSON string, each `#` the next one as it
+/// stands, which must be JSON itself. "[{\"text\":?}]" is safe whatever the text
+/// holds. Answers how many bytes the whole has, without the zero byte; if that is
+/// not less than `cap`, it was cut. SALON_ERR_INVALID if texts are missing or
+/// left over, are not UTF-8, or if the whole is not JSON.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_json_bind(
     buf: *mut c_char,

@@ -13,7 +13,10 @@ use super::{
     socket::{data, id, salon_send_flag},
     text::{bytes, out, text},
 };
-use crate::{Remote, base::error::Result};
+use crate::{
+    Remote,
+    base::error::{Error, Result},
+};
 
 /// A door to a server that other threads may use. It may outlive the server:
 /// then its calls answer SALON_ERR_CLOSED.
@@ -32,7 +35,18 @@ unsafe fn through(remote: *const salon_remote, call: impl FnOnce(&Remote) -> Res
     }
 }
 
-/// Makes a door to the server for other threads.
+/// # Other threads
+///
+/// A remote carries what it is told to the server's thread, where it takes effect
+/// in order at the next turn; a sleeping poll is waked. All of these except
+/// salon_remote_new() may be called from any thread, also on one remote at once.
+/// They answer SALON_ERR_CLOSED if the server is gone and SALON_ERR_LIMIT if its
+/// mailbox is full (salon_config.mailbox_bytes). What only the server's thread
+/// can know, such as that a socket has left, is no error here.
+///
+/// ---
+///
+/// Makes a remote, on the server's thread. Free it with salon_remote_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_new(
     server: *mut salon_server,
@@ -41,13 +55,13 @@ pub unsafe extern "C" fn salon_remote_new(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         with(server, |inner| {
-            *out(remote_out, "out")? = Box::into_raw(Box::new(salon_remote(inner.server.remote())));
+            *out(remote_out, "remote_out")? = Box::into_raw(Box::new(salon_remote(inner.server.remote())));
             Ok(0)
         })
     }
 }
 
-/// Frees a door, from any thread. Null is ignored.
+/// Frees a remote, before or after its server. Null is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_free(remote: *mut salon_remote) {
     if !remote.is_null() {
@@ -56,16 +70,21 @@ pub unsafe extern "C" fn salon_remote_free(remote: *mut salon_remote) {
     }
 }
 
-/// Thread-safe, and safe in a signal handler. Makes a sleeping
-/// salon_server_poll() return; many calls may wake it once.
+/// Makes a sleeping salon_server_poll() return; many calls may wake it once.
+/// Async-signal-safe: the one function that a signal handler may call. So its
+/// errors do not change salon_last_error().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_wake(remote: *const salon_remote) -> c_int {
-    // SAFETY: the header's contract for the pointer.
-    unsafe { through(remote, Remote::wake) }
+    // No sentence is kept: in a signal handler nothing may be allocated.
+    // SAFETY: the header demands null or a remote that has not been freed.
+    let waked = unsafe { remote.as_ref() }.map(|remote| remote.0.wake());
+    waked.map_or(salon_error::SALON_ERR_INVALID as c_int, |waked| {
+        waked.map_or_else(|error| salon_error::of(error.kind()), |()| 0)
+    })
 }
 
-/// Thread-safe. Hands a number and a copy of some bytes to the server's thread,
-/// which gets them as SALON_EVENT_POST, in order.
+/// Hands the server's thread a number and a copy of some bytes, which it gets as
+/// SALON_EVENT_POST.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_post(
     remote: *const salon_remote,
@@ -77,8 +96,8 @@ pub unsafe extern "C" fn salon_remote_post(
     unsafe { through(remote, |remote| remote.post(tag, bytes(message, len, "data")?)) }
 }
 
-/// Thread-safe. Like salon_server_emit(), without answers; takes effect when the
-/// server's thread next polls.
+/// Like salon_server_emit(), without answers: a message with ack_timeout_ms is
+/// SALON_ERR_INVALID. Answers 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_emit(
     remote: *const salon_remote,
@@ -89,6 +108,9 @@ pub unsafe extern "C" fn salon_remote_emit(
     unsafe {
         through(remote, |remote| {
             let (to, said) = (To::read(to)?, Said::read(message)?);
+            if said.asks() {
+                return Err(Error::invalid("a remote can't wait for answers: ack_timeout_ms must be 0"));
+            }
             let mut audience = audience(remote, &to);
             if said.volatile {
                 audience = audience.volatile();
@@ -98,7 +120,7 @@ pub unsafe extern "C" fn salon_remote_emit(
     }
 }
 
-/// Thread-safe. Like salon_server_send().
+/// Like salon_server_send(). Answers 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_send(
     remote: *const salon_remote,
@@ -137,7 +159,7 @@ fn audience<'r>(remote: &'r Remote, to: &To<'_>) -> crate::RemoteAudience<'r> {
     audience
 }
 
-/// Thread-safe. Lets a waiting client in, with the host's pointer for it.
+/// Lets a waiting client in, with your pointer for it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_accept(
     remote: *const salon_remote,
@@ -148,7 +170,7 @@ pub unsafe extern "C" fn salon_remote_accept(
     unsafe { through(remote, |remote| remote.accept(id(socket)?, user as usize as u64)) }
 }
 
-/// Thread-safe. Turns a waiting client away; see salon_socket_reject().
+/// Turns a waiting client away; see salon_socket_reject().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_reject(
     remote: *const salon_remote,
@@ -164,7 +186,7 @@ pub unsafe extern "C" fn salon_remote_reject(
     }
 }
 
-/// Thread-safe. Disconnects a client from its namespace.
+/// Disconnects a client from its namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_disconnect(
     remote: *const salon_remote,
@@ -174,8 +196,7 @@ pub unsafe extern "C" fn salon_remote_disconnect(
     unsafe { through(remote, |remote| remote.disconnect(id(socket)?)) }
 }
 
-/// Thread-safe. Shuts the server down, with the time that each client has to
-/// answer a close as the only grace.
+/// Shuts the server down; its clients have salon_config.close_timeout_ms to go.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_shutdown(remote: *const salon_remote) -> c_int {
     // SAFETY: the header's contract for the pointer.

@@ -2,7 +2,7 @@
 
 use std::{
     cell::UnsafeCell,
-    ffi::{c_char, c_int, c_void},
+    ffi::{c_char, c_int},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     sync::atomic::{AtomicBool, Ordering},
@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    config::{config, namespace, salon_config, salon_namespace_config},
+    config::{config as config_of, salon_config},
     error::{fail, fail_with, salon_error},
-    event::{convert, salon_bytes, salon_event},
-    text::{Keeper, bytes, fill, out, put, text, texts},
+    event::{convert, salon_event},
+    text::{Keeper, fill, out, put, text},
 };
 use crate::{
-    Event, Events, LocalAddress, Reason, RequestId, Server, TimerId,
+    Event, Events, LocalAddress, Reason, Server,
     base::error::{Error, Result},
 };
 
@@ -39,6 +39,9 @@ pub(super) struct Inner {
     pub(super) keeper: Keeper,
     /// With room for all of a poll's, so that they do not move.
     taken: Vec<salon_event>,
+    /// From a poll with events until the host has come to their end, or asks
+    /// how long it may sleep.
+    in_turn: bool,
     /// The host's own loop watches the descriptor.
     watched: bool,
     /// The descriptor has been made readable since the last turn.
@@ -53,7 +56,7 @@ impl Inner {
     /// What was asked for outside a turn must not wait for one: the descriptor
     /// wakes by itself, once.
     fn nudge(&mut self) {
-        if self.watched && !self.waked && self.is_drained() {
+        if self.watched && !self.waked && !self.in_turn {
             self.waked = self.server.remote().wake().is_ok();
         }
     }
@@ -66,6 +69,7 @@ impl Inner {
             self.taken.push(event);
             return self.taken.last().map_or(ptr::null(), ptr::from_ref);
         }
+        self.in_turn = false;
         self.server.flush();
         ptr::null()
     }
@@ -80,13 +84,14 @@ impl Inner {
         self.taken.clear();
         self.next = 0;
         self.waked = false;
-        self.server.poll(&mut self.events, timeout)?;
+        let polled = self.server.poll(&mut self.events, timeout);
         self.taken.reserve(self.events.len());
-        Ok(self.events.len())
+        self.in_turn = !self.is_drained();
+        polled.map(|()| self.events.len())
     }
 
     /// The event by which an HTTP request came, while it is still there.
-    fn http_head(&self, request: u64) -> Result<&crate::Request> {
+    pub(super) fn http_head(&self, request: u64) -> Result<&crate::Request> {
         let head = self.events.iter().find_map(|event| match event {
             Event::HttpRequest { request: found, head, .. } if found.get() == request => Some(head),
             _ => None,
@@ -154,20 +159,31 @@ pub(super) fn count(count: usize) -> c_int {
     c_int::try_from(count).unwrap_or(c_int::MAX)
 }
 
-/// Makes a server. Null `config` takes every default. Free it with
-/// salon_server_free().
+/// # Server
+///
+/// A server does its work in salon_server_poll(), on the thread that calls it.
+/// Every function that takes a server answers SALON_ERR_INVALID for a null one,
+/// SALON_ERR_BUSY while another thread is in a call on it, and SALON_ERR_PANIC
+/// once a bug in Salon was caught in it; then it can only be freed.
+///
+/// ---
+///
+/// Makes a server that listens nowhere yet, with "/" open. Null `config` takes
+/// every default. SALON_ERR_INVALID for a configuration that can't be right,
+/// SALON_ERR_IO if the system gives no event queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_new(
-    given: *const salon_config,
-    out_server: *mut *mut salon_server,
+    config: *const salon_config,
+    server_out: *mut *mut salon_server,
 ) -> c_int {
     let made = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the header demands null or a struct, and a place for the server.
-        let (config, place) = unsafe { (config(given)?, out(out_server, "out")?) };
+        let (config, place) = unsafe { (config_of(config)?, out(server_out, "server_out")?) };
         let inner = Inner {
             server: Server::new(config)?,
             events: Events::default(),
             next: 0,
+            in_turn: false,
             keeper: Keeper::default(),
             taken: Vec::new(),
             watched: false,
@@ -187,13 +203,21 @@ pub unsafe extern "C" fn salon_server_new(
     }
 }
 
-/// Closes everything at once and frees the server. Null is ignored. No events
-/// come of it: salon_server_shutdown() and polling until SALON_EVENT_STOPPED is
-/// the way by which every socket gets its DISCONNECT.
+/// Closes everything at once and frees the server with all that it has handed
+/// out; remotes stay valid. Null is ignored. Nothing is told: to get a DISCONNECT
+/// for every socket, call salon_server_shutdown() and poll until
+/// SALON_EVENT_STOPPED before. While another thread is in a call on the server
+/// nothing is freed, and salon_last_error() says so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_free(server: *mut salon_server) {
     if !server.is_null() {
         // SAFETY: the header demands a server that has not been freed.
+        if unsafe { &*server }.busy.swap(true, Ordering::Acquire) {
+            let why = "another call on this server is running: it was not freed";
+            fail_with(salon_error::SALON_ERR_BUSY, why);
+            return;
+        }
+        // SAFETY: the same, and the lock is ours.
         let server = unsafe { Box::from_raw(server) };
         // A panic in a drop must not cross into C.
         drop(catch_unwind(AssertUnwindSafe(|| drop(server))));
@@ -202,6 +226,8 @@ pub unsafe extern "C" fn salon_server_free(server: *mut salon_server) {
 
 /// Listens on "host:port", "[v6]:port" or "unix:/path". Port zero takes a free
 /// one; `port_out`, if not null, tells which. May be called more than once.
+/// SALON_ERR_INVALID for a malformed address, SALON_ERR_IO if it is taken or not
+/// of this machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_listen(
     server: *mut salon_server,
@@ -218,8 +244,9 @@ pub unsafe extern "C" fn salon_server_listen(
     }
 }
 
-/// Takes over a socket, TCP or Unix, that is bound and listens already. It is
-/// the server's from then on, also if this fails.
+/// Takes over a socket, TCP or Unix, that is bound and listens already, say one
+/// from a service manager. It is the server's from then on, also if this fails.
+/// Not on Windows.
 #[cfg(unix)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_listen_fd(server: *mut salon_server, fd: c_int) -> c_int {
@@ -248,11 +275,15 @@ pub unsafe extern "C" fn salon_server_listen_fd(server: *mut salon_server, fd: c
     }
 }
 
-/// Does one turn: writes, waits up to `timeout_ms` for something to do (0 does
-/// not wait, SALON_FOREVER waits without end), reads, and runs timers. Answers
-/// how many events are there to take, 0 also after a wake-up or a signal, or a
-/// negative salon_error. Ends the life of all earlier events. While events are
-/// untaken it only writes, and answers how many are left.
+/// Does one turn: writes what was said, waits up to `timeout_ms` for something to
+/// do (0 does not wait, SALON_FOREVER waits without end), reads, runs deadlines.
+/// Answers how many events there are to take. There may be none, also before the
+/// time is over: a wake-up, a signal, a ping.
+///
+/// Ends the life of all earlier events and texts, and of the ids of sockets whose
+/// DISCONNECT was among them. But while events are untaken it starts no turn: it
+/// writes, answers how many are left, and all that was handed out stays. So a
+/// loop that stops half-way loses nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_poll(server: *mut salon_server, timeout_ms: c_int) -> c_int {
     let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
@@ -261,7 +292,8 @@ pub unsafe extern "C" fn salon_server_poll(server: *mut salon_server, timeout_ms
 }
 
 /// Takes the next event of the last salon_server_poll(). When none is left,
-/// writes out what was sent meanwhile and answers null.
+/// writes out what was said meanwhile and answers null; so take them all. A
+/// server that is busy or broken answers null too, and the next poll says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_next_event(server: *mut salon_server) -> *const salon_event {
     let mut event = ptr::null();
@@ -275,7 +307,8 @@ pub unsafe extern "C" fn salon_server_next_event(server: *mut salon_server) -> *
     event
 }
 
-/// Writes out what is queued, as far as the network takes it.
+/// Writes out what was said, as far as the network takes it. Seldom needed: the
+/// end of the events and every poll do it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_flush(server: *mut salon_server) -> c_int {
     // SAFETY: the header's contract for the pointer.
@@ -287,8 +320,9 @@ pub unsafe extern "C" fn salon_server_flush(server: *mut salon_server) -> c_int 
     }
 }
 
-/// Says goodbye to every client and stops listening; SALON_EVENT_STOPPED comes
-/// when all are gone, at the latest after `grace_ms`.
+/// Stops listening and says goodbye to every client. What was said before is
+/// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
+/// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED is the last event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_shutdown(server: *mut salon_server, grace_ms: u32) -> c_int {
     // SAFETY: the header's contract for the pointer.
@@ -300,10 +334,15 @@ pub unsafe extern "C" fn salon_server_shutdown(server: *mut salon_server, grace_
     }
 }
 
-/// A descriptor for the host's own loop: call salon_server_poll(server, 0) and
-/// take all events when it is readable. It stays readable while there is
-/// something to do, stays the same for life, and wakes by itself after a
-/// command outside a turn. Do not read or close it. -1 where there is none.
+/// For a loop of your own: watch this descriptor for readability, and when it is
+/// readable or salon_server_timeout_ms() is over, call salon_server_poll(server, 0)
+/// and take all events.
+///
+/// It stays the same for life and is level-triggered: readable while there is
+/// something to do. After a command outside a turn (an emit from another handler
+/// of your loop, a timer started there) it becomes readable by itself, so nothing
+/// waits for the next client. Do not read or close it. -1 where there is
+/// none (Windows).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_fd(server: *mut salon_server) -> c_int {
     #[cfg(unix)]
@@ -321,9 +360,10 @@ pub unsafe extern "C" fn salon_server_fd(server: *mut salon_server) -> c_int {
     }
 }
 
-/// How long the host's loop may sleep before it calls
-/// salon_server_poll(server, 0) unasked: 0 while events are untaken or bytes
-/// wait to be offered, SALON_FOREVER if only the descriptor matters.
+/// How long your loop may sleep before it calls salon_server_poll(server, 0)
+/// unasked: 0 while events are untaken or something waits to be done or written,
+/// SALON_FOREVER if only the descriptor matters. Ask anew each time before
+/// sleeping.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_timeout_ms(server: *const salon_server) -> c_int {
     // SAFETY: the header's contract for the pointer.
@@ -332,161 +372,13 @@ pub unsafe extern "C" fn salon_server_timeout_ms(server: *const salon_server) ->
             if !inner.is_drained() {
                 return Ok(0);
             }
+            // Who asks is about to sleep, also without having heard that no
+            // event is left.
+            inner.in_turn = false;
             // Rounded up: a loop that wakes too early would only turn for nothing.
             let millis =
                 |timeout: Duration| c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX);
             Ok(inner.server.timeout().map_or(super::SALON_FOREVER, millis))
-        })
-    }
-}
-
-/// Opens a namespace, or gives an open one another configuration; null takes
-/// the defaults. "/" is open from the start and can be reconfigured and closed
-/// like any other.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_namespace_open(
-    server: *mut salon_server,
-    nsp: *const c_char,
-    given: *const salon_namespace_config,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe { with(server, |inner| inner.server.open(text(nsp, "nsp")?, namespace(given)?).map(|()| 0)) }
-}
-
-/// Lets namespaces that begin with `prefix` come about when the first client
-/// asks for one, and vanish when the last has left.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_namespace_open_pattern(
-    server: *mut salon_server,
-    prefix: *const c_char,
-    given: *const salon_namespace_config,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe {
-        with(server, |inner| {
-            inner.server.open_pattern(text(prefix, "prefix")?, namespace(given)?).map(|()| 0)
-        })
-    }
-}
-
-/// Disconnects its clients and forgets it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_namespace_close(server: *mut salon_server, nsp: *const c_char) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe { command(server, |inner| inner.server.close(text(nsp, "nsp")?).map(|()| 0)) }
-}
-
-/// Answers a SALON_EVENT_HTTP_REQUEST, named by its `ack`. `headers` are names
-/// and values in turn, `header_count` of both together. Content-Length and its
-/// like are written by the server. Answers 1, or 0 if nobody waits any more.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_http_respond(
-    server: *mut salon_server,
-    request: u64,
-    status: u32,
-    headers: *const *const c_char,
-    header_count: usize,
-    body: *const c_void,
-    body_len: usize,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe {
-        command(server, |inner| {
-            let Some(request) = RequestId::from_u64(request) else {
-                return Err(Error::not_found("zero is no request"));
-            };
-            let headers = texts(headers, header_count, "headers")?;
-            if headers.len() % 2 != 0 {
-                return Err(Error::invalid("headers are names and values in turn: their count is even"));
-            }
-            let headers: Vec<(&str, &str)> = headers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-            let status = u16::try_from(status).unwrap_or_default();
-            let body = bytes(body, body_len, "body")?;
-            inner.server.respond(request, status, &headers, body).map(c_int::from)
-        })
-    }
-}
-
-/// A header of an HTTP request of the last poll, named by its event's `ack`.
-/// SALON_ERR_NOT_FOUND if it has none. Stays until the next poll.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_http_header(
-    server: *mut salon_server,
-    request: u64,
-    name: *const c_char,
-    value_out: *mut salon_bytes,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe {
-        with(server, |inner| {
-            let name = text(name, "name")?;
-            let value = inner.http_head(request)?.header(name).map(<[u8]>::to_vec);
-            give(&mut inner.keeper, value.as_deref(), value_out)
-        })
-    }
-}
-
-/// A query parameter of such a request, decoded.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_http_query(
-    server: *mut salon_server,
-    request: u64,
-    key: *const c_char,
-    value_out: *mut salon_bytes,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe {
-        with(server, |inner| {
-            let key = text(key, "key")?;
-            let value = inner.http_head(request)?.query(key).map(|value| value.into_owned());
-            give(&mut inner.keeper, value.as_deref().map(str::as_bytes), value_out)
-        })
-    }
-}
-
-/// Hands a text out, with a NUL behind it.
-pub(super) unsafe fn give(
-    keeper: &mut Keeper,
-    value: Option<&[u8]>,
-    place: *mut salon_bytes,
-) -> Result<c_int> {
-    // SAFETY: the header demands a place for the answer.
-    let place = unsafe { out(place, "out") }?;
-    let value = value.ok_or_else(|| Error::not_found("there is no such value"))?;
-    *place = salon_bytes { ptr: keeper.keep(value).cast(), len: value.len() };
-    Ok(0)
-}
-
-/// Raises SALON_EVENT_TIMER with `tag` after `delay_ms`, then every
-/// `interval_ms` if that is not zero. `timer_out` may be null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_timer_start(
-    server: *mut salon_server,
-    delay_ms: u32,
-    interval_ms: u32,
-    tag: u64,
-    timer_out: *mut u64,
-) -> c_int {
-    // SAFETY: the header's contract for each pointer.
-    unsafe {
-        command(server, |inner| {
-            let millis = |ms: u32| Duration::from_millis(u64::from(ms));
-            let interval = (interval_ms > 0).then(|| millis(interval_ms));
-            let timer = inner.server.start_timer(millis(delay_ms), interval, tag);
-            put(timer_out, timer.get());
-            Ok(0)
-        })
-    }
-}
-
-/// Stops a timer. No event of it comes after those of the last poll.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn salon_timer_stop(server: *mut salon_server, timer: u64) -> c_int {
-    // SAFETY: the header's contract for the pointer.
-    unsafe {
-        with(server, |inner| {
-            let timer = TimerId::from_u64(timer).ok_or_else(|| Error::not_found("zero is no timer"))?;
-            inner.server.stop_timer(timer).map(|()| 0)
         })
     }
 }
@@ -547,7 +439,7 @@ pub struct salon_stats {
     pub disconnects: [u64; 15],
 }
 
-/// Fills `out`, of which the caller has set `size`.
+/// Fills as much of `stats_out` as the `size` that the caller has set in it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_stats(
     server: *const salon_server,

@@ -9,8 +9,8 @@ use super::{
     audience::{Said, payload, salon_message},
     config::dialect,
     event::{salon_bytes, salon_socket_id},
-    server::{command, count, give, salon_server, with},
-    text::{blobs, bytes, fill, optional_text, put, sized, text, text_of_len, texts},
+    server::{command, count, salon_server, with},
+    text::{blobs, bytes, fill, give, optional_text, put, sized, text, text_of_len, texts},
 };
 use crate::{
     Accept, AckId, Data, Protocol, Transport,
@@ -110,8 +110,25 @@ pub enum salon_send_flag {
     SALON_SEND_VOLATILE = 2,
 }
 
-/// Lets a waiting client in; SALON_EVENT_CONNECT follows. Null `how` takes the
-/// defaults.
+/// # One socket
+///
+/// All of these answer SALON_ERR_NOT_FOUND for zero and for an id that is stale.
+/// A socket that has just left is known until the poll after its DISCONNECT was
+/// taken: commands on it succeed and do nothing.
+///
+/// While a socket waits for its guard, set_user, describe, header, query and url
+/// work; emit, send, join and leave answer SALON_ERR_STATE.
+///
+/// Names of events are checked: SALON_ERR_INVALID for one that Socket.IO reserves
+/// ("connect", "disconnect", ...) or that is too long, and for arguments that are
+/// not a JSON array.
+///
+/// ---
+///
+/// Lets a waiting client in, into all rooms of `how` at once, with its user
+/// pointer set: before the SALON_EVENT_CONNECT that follows. Null `how` takes the
+/// defaults; an earlier salon_socket_set_user() then holds. SALON_ERR_STATE if it
+/// does not wait, SALON_ERR_INVALID for a subprotocol that it did not offer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_accept(
     server: *mut salon_server,
@@ -138,8 +155,8 @@ pub unsafe extern "C" fn salon_socket_accept(
 }
 
 /// Turns a waiting client away: a plain WebSocket with the HTTP `status` (400 to
-/// 599) and the text, a Socket.IO client with the text and, if `json_len` is not
-/// zero, a JSON value.
+/// 599) and the text, a Socket.IO client with the text as its error's message
+/// and, if `json_len` is not zero, a JSON value as its data. DISCONNECT follows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_reject(
     server: *mut salon_server,
@@ -164,8 +181,9 @@ pub unsafe extern "C" fn salon_socket_reject(
     }
 }
 
-/// Sends an event to one client. `args` is a JSON array, null for none; it is
-/// copied before return. Answers 1, or 0 if the client has just left.
+/// Sends an event to one client. `args` is a JSON array, or null for none.
+/// Answers 1, or 0 if the client has just left. SALON_ERR_BACKPRESSURE only with
+/// SALON_OVERFLOW_DROP: its queue is full, and this message was dropped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_emit(
     server: *mut salon_server,
@@ -183,9 +201,11 @@ pub unsafe extern "C" fn salon_socket_emit(
     }
 }
 
-/// Sends an event to one client and asks for an answer within `timeout_ms`:
-/// exactly one SALON_EVENT_ACK with the number put in `ack_out` comes, in time
-/// or not.
+/// Sends an event to one client and asks for an answer within `timeout_ms`.
+/// Exactly one SALON_EVENT_ACK with the number put in `ack_out` comes, in any
+/// case. The message's own ack_timeout_ms and SALON_MESSAGE_VOLATILE do not
+/// count. Errors as salon_socket_emit(); also SALON_ERR_LIMIT with too many open
+/// questions, SALON_ERR_INVALID or _STATE for a client of the raw dialect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_emit_with_ack(
     server: *mut salon_server,
@@ -206,8 +226,10 @@ pub unsafe extern "C" fn salon_socket_emit_with_ack(
     }
 }
 
-/// Answers a message whose `ack` was not zero. Once only. `args` is a JSON
-/// array, null for none.
+/// Answers a message whose `ack` was not zero, in that turn or later, once.
+/// `args` is a JSON array; null stands for the attachments themselves, or for
+/// none. SALON_ERR_NOT_FOUND if the question is not open any more. It stays open
+/// if there was no room for the answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_ack_answer(
     server: *mut salon_server,
@@ -228,8 +250,10 @@ pub unsafe extern "C" fn salon_ack_answer(
     }
 }
 
-/// Sends a raw message to one client; to a client of another dialect the event
-/// "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left.
+/// Sends a raw message to one client; to a client of another dialect it is the
+/// event "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left.
+/// SALON_ERR_INVALID for a text that is not UTF-8; SALON_ERR_BACKPRESSURE as
+/// salon_socket_emit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_send(
     server: *mut salon_server,
@@ -242,7 +266,9 @@ pub unsafe extern "C" fn salon_socket_send(
     unsafe { command(server, |inner| inner.server.send(id(socket)?, data(message, len, flags)?).map(count)) }
 }
 
-/// Puts a client in a room, which it makes if need be.
+/// Puts a client into a room of its namespace, which is made if need be. To be in
+/// it already is no error. SALON_ERR_INVALID for an over-long name,
+/// SALON_ERR_LIMIT with too many rooms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_join(
     server: *mut salon_server,
@@ -253,7 +279,8 @@ pub unsafe extern "C" fn salon_socket_join(
     unsafe { command(server, |inner| inner.server.join(id(socket)?, text(room, "room")?).map(|()| 0)) }
 }
 
-/// Takes a client out of a room; null takes it out of all.
+/// Takes a client out of a room, or of all if `room` is null. Not to be in it is
+/// no error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_leave(
     server: *mut salon_server,
@@ -269,8 +296,9 @@ pub unsafe extern "C" fn salon_socket_leave(
     }
 }
 
-/// Disconnects a client from its namespace; with `close`, a Socket.IO client
-/// from all and its connection too. What was said before is still delivered.
+/// Disconnects a client from its namespace; with `close`, a Socket.IO client from
+/// all of its own, and its connection too. What was said before is still
+/// delivered. DISCONNECT follows.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_disconnect(
     server: *mut salon_server,
@@ -286,7 +314,9 @@ pub unsafe extern "C" fn salon_socket_disconnect(
     }
 }
 
-/// Keeps a pointer of the host's with a client. Salon never looks at it.
+/// Keeps a pointer of yours with a client. Salon never looks at it; it comes back
+/// in every event of the socket that is taken from now on, also in those of this
+/// turn, and last in its DISCONNECT (or EXPIRED): the place to free it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_set_user(
     server: *mut salon_server,
@@ -314,8 +344,8 @@ pub unsafe extern "C" fn salon_socket_user(
     user as usize as *mut c_void
 }
 
-/// Fills `out`, of which the caller has set `size`. Its texts stay until the
-/// next poll.
+/// Tells what is known of a client: fills as much of `info_out` as the `size` that
+/// the caller has set in it. Its texts stay until the next poll.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_describe(
     server: *mut salon_server,
@@ -358,8 +388,11 @@ pub unsafe extern "C" fn salon_socket_describe(
     }
 }
 
-/// A header of the request that opened the session, as long as it is kept;
-/// SALON_ERR_NOT_FOUND if it has none. Upper and lower case are the same.
+/// A header of the request that opened the session; upper and lower case are the
+/// same. The request of a plain WebSocket is kept until the poll after CONNECT,
+/// and longer with SALON_CONFIG_KEEP_HANDSHAKES. SALON_ERR_NOT_FOUND if it is not
+/// kept or has no such header. The value stays until the next poll; like a
+/// query's, it need not be UTF-8 and may hold zero bytes: use its length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_header(
     server: *mut salon_server,
@@ -378,7 +411,7 @@ pub unsafe extern "C" fn salon_socket_header(
     }
 }
 
-/// A query parameter of that request, decoded.
+/// A query parameter of that request, decoded; as salon_socket_header().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_query(
     server: *mut salon_server,
@@ -397,7 +430,8 @@ pub unsafe extern "C" fn salon_socket_query(
     }
 }
 
-/// The target of that request, as it was sent: path and query.
+/// The target of that request as it was sent, path and query; as
+/// salon_socket_header().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_url(
     server: *mut salon_server,
@@ -414,8 +448,9 @@ pub unsafe extern "C" fn salon_socket_url(
     }
 }
 
-/// The rooms that a client is in: `out` points to their names, which stay until
-/// the next poll. Answers how many there are.
+/// Names the rooms that a client is in: `rooms_out` gets an array of
+/// zero-terminated names, which stay until the next poll. Answers how many there
+/// are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_rooms(
     server: *mut salon_server,

@@ -2,7 +2,7 @@
 //! behind them on the way out.
 
 use std::{
-    ffi::{CStr, c_char, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     ptr, slice,
 };
 
@@ -136,6 +136,19 @@ pub(super) unsafe fn fill<T: Copy>(pointer: *mut T, value: T, smallest: usize, w
         pointer.cast::<usize>().write(size);
     }
     Ok(())
+}
+
+/// Hands a text out, with a NUL behind it.
+pub(super) unsafe fn give(
+    keeper: &mut Keeper,
+    value: Option<&[u8]>,
+    place: *mut salon_bytes,
+) -> Result<c_int> {
+    // SAFETY: the header demands a place for the answer.
+    let place = unsafe { out(place, "value_out") }?;
+    let value = value.ok_or_else(|| Error::not_found("there is no such value"))?;
+    *place = salon_bytes { ptr: keeper.keep(value).cast(), len: value.len() };
+    Ok(0)
 }
 
 /// Texts that are handed out: each with a NUL behind it, at an address that

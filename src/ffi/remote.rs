@@ -159,7 +159,7 @@ fn audience<'r>(remote: &'r Remote, to: &To<'_>) -> crate::RemoteAudience<'r> {
     audience
 }
 
-/// Lets a waiting client in, with your pointer for it.
+/// Lets a waiting client in, with your pointer for it; null keeps it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_accept(
     remote: *const salon_remote,

@@ -480,3 +480,88 @@ pub unsafe extern "C" fn salon_server_stats(
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::{ffi::CStr, sync::mpsc, thread};
+
+    use super::*;
+    use crate::ffi::{
+        SALON_FOREVER, salon_last_error, salon_remote_free, salon_remote_new, salon_remote_wake,
+        salon_strerror,
+    };
+
+    struct Shared(*mut salon_server);
+    // SAFETY: what the test is about is that the lock holds.
+    unsafe impl Send for Shared {}
+
+    fn made() -> *mut salon_server {
+        let mut server = ptr::null_mut();
+        // SAFETY: null takes the defaults.
+        assert_eq!(unsafe { salon_server_new(ptr::null(), &raw mut server) }, 0);
+        server
+    }
+
+    fn sentence() -> String {
+        // SAFETY: never null.
+        unsafe { CStr::from_ptr(salon_last_error()) }.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn server_in_which_a_bug_was_caught_answers_panic_and_can_be_freed() {
+        let server = made();
+        let mut remote = ptr::null_mut();
+        let broken = salon_error::SALON_ERR_PANIC as c_int;
+        // SAFETY: the server lives until it is freed, the remote beyond.
+        unsafe {
+            assert_eq!(salon_remote_new(server, &raw mut remote), 0);
+            std::panic::set_hook(Box::new(|_| {}));
+            let answer = with(server, |_| panic!("a bug"));
+            let _ = std::panic::take_hook();
+            assert_eq!((answer, &*sentence()), (broken, "a bug in Salon was caught; free the server"));
+            assert_eq!(salon_server_poll(server, 0), broken);
+            assert_eq!(sentence(), "a bug in Salon was caught before; free the server");
+            assert!(salon_server_next_event(server).is_null());
+            assert_eq!(salon_server_fd(server), broken);
+            assert_eq!(CStr::from_ptr(salon_strerror(broken)), c"internal error");
+            salon_server_free(server);
+            assert_eq!(salon_remote_wake(remote), salon_error::SALON_ERR_CLOSED as c_int);
+            salon_remote_free(remote);
+        }
+    }
+
+    #[test]
+    fn second_thread_is_told_that_the_server_is_busy_and_frees_nothing() {
+        let server = made();
+        let (begun, wait) = mpsc::channel();
+        let (ended, end) = mpsc::channel::<()>();
+        let shared = Shared(server);
+        let other = thread::spawn(move || {
+            let shared = shared;
+            // SAFETY: the server lives until this thread has ended.
+            let answer = unsafe {
+                with(shared.0, |_| {
+                    begun.send(()).unwrap();
+                    end.recv().unwrap();
+                    Ok(7)
+                })
+            };
+            assert_eq!(answer, 7);
+        });
+        wait.recv().unwrap();
+        let busy = salon_error::SALON_ERR_BUSY as c_int;
+        // SAFETY: the server lives; this is the misuse that the lock is for.
+        unsafe {
+            assert_eq!(salon_server_poll(server, SALON_FOREVER), busy);
+            assert!(sentence().contains("one thread at a time"), "{}", sentence());
+            assert!(salon_server_next_event(server).is_null());
+            salon_server_free(server);
+            assert!(sentence().contains("not freed"), "{}", sentence());
+            ended.send(()).unwrap();
+            other.join().unwrap();
+            assert_eq!(salon_server_poll(server, 0), 0);
+            salon_server_free(server);
+        }
+    }
+}

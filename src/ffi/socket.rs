@@ -48,7 +48,8 @@ pub enum salon_transport {
 pub struct salon_accept {
     /// Always `sizeof(salon_accept)`.
     pub size: usize,
-    /// The host's pointer for it.
+    /// Your pointer for it; null keeps what salon_socket_set_user() has set, or
+    /// what a recovered client had.
     pub user: *mut c_void,
     /// Rooms that it is in before its CONNECT.
     pub rooms: *const *const c_char,
@@ -127,7 +128,7 @@ pub enum salon_send_flag {
 ///
 /// Lets a waiting client in, into all rooms of `how` at once, with its user
 /// pointer set: before the SALON_EVENT_CONNECT that follows. Null `how` takes the
-/// defaults; an earlier salon_socket_set_user() then holds. SALON_ERR_STATE if it
+/// defaults. SALON_ERR_STATE if it
 /// does not wait, SALON_ERR_INVALID for a subprotocol that it did not offer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_accept(
@@ -139,7 +140,11 @@ pub unsafe extern "C" fn salon_socket_accept(
     unsafe {
         command(server, |inner| {
             let how = sized(how, NO_ACCEPT, size_of::<usize>(), "salon_accept")?;
-            let mut accept = Accept::default().user(how.user as usize as u64);
+            let mut accept = Accept::default();
+            // Null keeps what was set while it waited, or before it was away.
+            if !how.user.is_null() {
+                accept = accept.user(how.user as usize as u64);
+            }
             for room in texts(how.rooms, how.room_count, "rooms")? {
                 accept = accept.room(room);
             }
@@ -205,7 +210,7 @@ pub unsafe extern "C" fn salon_socket_emit(
 /// Exactly one SALON_EVENT_ACK with the number put in `ack_out` comes, in any
 /// case. The message's own ack_timeout_ms and SALON_MESSAGE_VOLATILE do not
 /// count. Errors as salon_socket_emit(); also SALON_ERR_LIMIT with too many open
-/// questions, SALON_ERR_INVALID or _STATE for a client of the raw dialect.
+/// questions, SALON_ERR_STATE for a client of the raw dialect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_emit_with_ack(
     server: *mut salon_server,

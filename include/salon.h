@@ -520,7 +520,8 @@ typedef struct salon_namespace_config {
 typedef struct salon_accept {
     // Always `sizeof(salon_accept)`.
     size_t size;
-    // The host's pointer for it.
+    // Your pointer for it; null keeps what salon_socket_set_user() has set, or
+    // what a recovered client had.
     void *user;
     // Rooms that it is in before its CONNECT.
     const char *const *rooms;
@@ -737,7 +738,7 @@ SALON_API int salon_namespace_close(struct salon_server *server, const char *nsp
 
 // Lets a waiting client in, into all rooms of `how` at once, with its user
 // pointer set: before the SALON_EVENT_CONNECT that follows. Null `how` takes the
-// defaults; an earlier salon_socket_set_user() then holds. SALON_ERR_STATE if it
+// defaults. SALON_ERR_STATE if it
 // does not wait, SALON_ERR_INVALID for a subprotocol that it did not offer.
 SALON_API
 int salon_socket_accept(struct salon_server *server,
@@ -769,7 +770,7 @@ int salon_socket_emit(struct salon_server *server,
 // Exactly one SALON_EVENT_ACK with the number put in `ack_out` comes, in any
 // case. The message's own ack_timeout_ms and SALON_MESSAGE_VOLATILE do not
 // count. Errors as salon_socket_emit(); also SALON_ERR_LIMIT with too many open
-// questions, SALON_ERR_INVALID or _STATE for a client of the raw dialect.
+// questions, SALON_ERR_STATE for a client of the raw dialect.
 SALON_API
 int salon_socket_emit_with_ack(struct salon_server *server,
                                salon_socket_id socket,
@@ -1084,7 +1085,7 @@ int salon_remote_send(const struct salon_remote *remote,
                       size_t len,
                       uint32_t flags);
 
-// Lets a waiting client in, with your pointer for it.
+// Lets a waiting client in, with your pointer for it; null keeps it.
 SALON_API int salon_remote_accept(const struct salon_remote *remote, salon_socket_id socket, void *user);
 
 // Turns a waiting client away; see salon_socket_reject().

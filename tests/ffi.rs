@@ -669,7 +669,7 @@ fn null_stale_and_zero_are_errors_and_never_more() {
         assert_eq!(salon_socket_emit(s, 1, ptr::null(), ptr::null(), 0), invalid);
         assert_eq!(salon_socket_emit(s, 1, name, ptr::null(), 0), missing);
         assert_eq!(salon_server_emit(s, ptr::null(), ptr::null(), ptr::null_mut()), invalid);
-        assert_eq!(salon_audience_join(s, ptr::null(), long.as_ptr()), invalid);
+        assert_eq!(salon_audience_join(s, ptr::null(), long.as_ptr()), SALON_ERR_LIMIT as c_int);
         assert_eq!(salon_audience_sockets(s, ptr::null(), ptr::null_mut(), 1), invalid as isize);
         assert_eq!(salon_audience_sockets(s, ptr::null(), ptr::null_mut(), 0), 0);
         let lost = salon_audience { size: size_of::<salon_audience>(), room_count: 1, ..zeroed() };

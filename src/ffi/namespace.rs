@@ -18,8 +18,8 @@ use super::{
 ///
 /// Opens a namespace, or gives an open one another configuration, which holds for
 /// those who come from then on. Null `config` takes the defaults.
-/// SALON_ERR_INVALID if the name does not begin with a slash or is too long, or
-/// a subprotocol can't be one.
+/// SALON_ERR_INVALID if the name does not begin with a slash or a subprotocol
+/// can't be one, SALON_ERR_LIMIT if the name is too long.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_namespace_open(
     server: *mut salon_server,

@@ -120,9 +120,9 @@ pub enum salon_send_flag {
 /// While a socket waits for its guard, set_user, describe, header, query and url
 /// work; emit, send, join and leave answer SALON_ERR_STATE.
 ///
-/// Names of events are checked: SALON_ERR_INVALID for one that Socket.IO reserves
-/// ("connect", "disconnect", ...) or that is too long, and for arguments that are
-/// not a JSON array.
+/// What you say is checked: SALON_ERR_INVALID for an event name that Socket.IO
+/// reserves ("connect", "disconnect", ...) and for arguments that are not a JSON
+/// array, SALON_ERR_LIMIT for a name that is too long.
 ///
 /// ---
 ///
@@ -272,8 +272,8 @@ pub unsafe extern "C" fn salon_socket_send(
 }
 
 /// Puts a client into a room of its namespace, which is made if need be. To be in
-/// it already is no error. SALON_ERR_INVALID for an over-long name,
-/// SALON_ERR_LIMIT with too many rooms.
+/// it already is no error. SALON_ERR_LIMIT with too many rooms, or for an
+/// over-long name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_join(
     server: *mut salon_server,

@@ -704,8 +704,8 @@ SALON_API int salon_server_stats(const struct salon_server *server, struct salon
 
 // Opens a namespace, or gives an open one another configuration, which holds for
 // those who come from then on. Null `config` takes the defaults.
-// SALON_ERR_INVALID if the name does not begin with a slash or is too long, or
-// a subprotocol can't be one.
+// SALON_ERR_INVALID if the name does not begin with a slash or a subprotocol
+// can't be one, SALON_ERR_LIMIT if the name is too long.
 SALON_API
 int salon_namespace_open(struct salon_server *server,
                          const char *nsp,
@@ -732,9 +732,9 @@ SALON_API int salon_namespace_close(struct salon_server *server, const char *nsp
 // While a socket waits for its guard, set_user, describe, header, query and url
 // work; emit, send, join and leave answer SALON_ERR_STATE.
 //
-// Names of events are checked: SALON_ERR_INVALID for one that Socket.IO reserves
-// ("connect", "disconnect", ...) or that is too long, and for arguments that are
-// not a JSON array.
+// What you say is checked: SALON_ERR_INVALID for an event name that Socket.IO
+// reserves ("connect", "disconnect", ...) and for arguments that are not a JSON
+// array, SALON_ERR_LIMIT for a name that is too long.
 
 // Lets a waiting client in, into all rooms of `how` at once, with its user
 // pointer set: before the SALON_EVENT_CONNECT that follows. Null `how` takes the
@@ -802,8 +802,8 @@ int salon_socket_send(struct salon_server *server,
                       uint32_t flags);
 
 // Puts a client into a room of its namespace, which is made if need be. To be in
-// it already is no error. SALON_ERR_INVALID for an over-long name,
-// SALON_ERR_LIMIT with too many rooms.
+// it already is no error. SALON_ERR_LIMIT with too many rooms, or for an
+// over-long name.
 SALON_API int salon_socket_join(struct salon_server *server, salon_socket_id socket, const char *room);
 
 // Takes a client out of a room, or of all if `room` is null. Not to be in it is

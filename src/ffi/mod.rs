@@ -11,6 +11,8 @@
     clippy::missing_safety_doc,
     reason = "a C API: its contract is the header"
 )]
+// The comments are C's, in which brackets and angles are no links.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 mod audience;
 mod config;

@@ -815,6 +815,19 @@ SALON_API int salon_socket_leave(struct salon_server *server, salon_socket_id so
 // delivered. DISCONNECT follows.
 SALON_API int salon_socket_disconnect(struct salon_server *server, salon_socket_id socket, bool close);
 
+// Disconnects a client from its namespace with a WebSocket close code (RFC 6455
+// §7.4) and a text of at most 123 bytes, which a plain WebSocket is told.
+// SALON_ERR_INVALID if the code may not be sent or the text is longer.
+SALON_API
+int salon_socket_disconnect_with(struct salon_server *server,
+                                 salon_socket_id socket,
+                                 uint32_t code,
+                                 const char *reason);
+
+// The socket that its client knows by this name (salon_socket_info.sid), or
+// zero.
+SALON_API salon_socket_id salon_socket_by_sid(const struct salon_server *server, const char *sid);
+
 // Keeps a pointer of yours with a client. Salon never looks at it; it comes back
 // in every event of the socket that is taken from now on, also in those of this
 // turn, and last in its DISCONNECT (or EXPIRED): the place to free it.

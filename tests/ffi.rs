@@ -418,6 +418,29 @@ fn host_that_takes_all_events_but_does_not_ask_for_more_is_waked_too() {
     assert_eq!(client.hear()["event"], "later");
 }
 
+#[test]
+fn socket_is_found_by_its_sid_and_told_a_close_code() {
+    let c = C::new(ptr::null());
+    let (mut client, connect) = c.client("/");
+    let (socket, invalid) = (connect.copy.socket, SALON_ERR_INVALID as c_int);
+    let mut info = salon_socket_info { size: size_of::<salon_socket_info>(), ..zeroed() };
+    unsafe {
+        assert_eq!(salon_socket_describe(c.server, socket, &raw mut info), 0);
+        assert_eq!(salon_socket_by_sid(c.server, info.sid), socket);
+        assert_eq!(salon_socket_by_sid(c.server, c"nobody".as_ptr()), 0);
+        assert_eq!(salon_socket_by_sid(c.server, ptr::null()), 0);
+        assert_eq!(salon_socket_disconnect_with(c.server, socket, 1005, ptr::null()), invalid);
+        assert_eq!(salon_socket_disconnect_with(c.server, socket, 1 << 20, ptr::null()), invalid);
+        assert_eq!(salon_socket_disconnect_with(c.server, socket, 4001, c"bye".as_ptr()), 0);
+    }
+    let end = thread::spawn(move || client.end().map(u16::from));
+    while !end.is_finished() {
+        c.poll(10);
+        while c.next().is_some() {}
+    }
+    assert_eq!(end.join().unwrap(), Some(4001));
+}
+
 struct Door(*mut salon_remote);
 unsafe impl Send for Door {}
 

@@ -319,6 +319,44 @@ pub unsafe extern "C" fn salon_socket_disconnect(
     }
 }
 
+/// Disconnects a client from its namespace with a WebSocket close code (RFC 6455
+/// §7.4) and a text of at most 123 bytes, which a plain WebSocket is told.
+/// SALON_ERR_INVALID if the code may not be sent or the text is longer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_socket_disconnect_with(
+    server: *mut salon_server,
+    socket: salon_socket_id,
+    code: u32,
+    reason: *const c_char,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        command(server, |inner| {
+            let code = u16::try_from(code).unwrap_or_default();
+            let reason = optional_text(reason, "reason")?.unwrap_or_default();
+            inner.server.disconnect_with(id(socket)?, code, reason).map(|()| 0)
+        })
+    }
+}
+
+/// The socket that its client knows by this name (salon_socket_info.sid), or
+/// zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_socket_by_sid(
+    server: *const salon_server,
+    sid: *const c_char,
+) -> salon_socket_id {
+    let mut found = 0;
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        with(server, |inner| {
+            found = inner.server.by_sid(text(sid, "sid")?).map_or(0, SocketId::get);
+            Ok(0)
+        })
+    };
+    found
+}
+
 /// Keeps a pointer of yours with a client. Salon never looks at it; it comes back
 /// in every event of the socket that is taken from now on, also in those of this
 /// turn, and last in its DISCONNECT (or EXPIRED): the place to free it.

@@ -29,6 +29,12 @@ impl Events {
         self.turn.records.is_empty()
     }
 
+    /// The one with this number, from 0 on.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Event<'_>> {
+        event(&self.turn, self.turn.records.get(index)?)
+    }
+
     /// All of them, in the order in which they happened.
     pub fn iter(&self) -> Iter<'_> {
         Iter { turn: &self.turn, records: self.turn.records.iter() }

@@ -35,6 +35,8 @@ mod base;
 mod codec;
 mod engine;
 mod event;
+#[doc(hidden)]
+pub mod ffi;
 mod hub;
 mod net;
 mod remote;

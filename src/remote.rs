@@ -101,13 +101,16 @@ impl Remote {
         self.leave(0, move |engine| give_up_on(engine.disconnect(socket, 1000, "")))
     }
 
-    /// Lets a waiting client in, with the host's number for it.
+    /// Lets a waiting client in, with the host's number for it; 0 keeps what
+    /// [`Server::set_user`](crate::Server::set_user) has set, or what a recovered
+    /// client had.
     ///
     /// # Errors
     ///
     /// See [`Remote`].
     pub fn accept(&self, socket: SocketId, user: u64) -> Result<()> {
-        self.leave(0, move |engine| give_up_on(engine.accept(socket, &Accept::default().user(user))))
+        let accept = if user == 0 { Accept::default() } else { Accept::default().user(user) };
+        self.leave(0, move |engine| give_up_on(engine.accept(socket, &accept)))
     }
 
     /// Sends a waiting client away.
@@ -118,6 +121,16 @@ impl Remote {
     pub fn reject(&self, socket: SocketId, status: u16, message: &str) -> Result<()> {
         let message = message.to_owned();
         self.leave(message.len(), move |engine| give_up_on(engine.reject(socket, status, &message, None)))
+    }
+
+    /// Shuts the server down, as [`Server::shutdown`](crate::Server::shutdown);
+    /// the listeners close at the next poll.
+    ///
+    /// # Errors
+    ///
+    /// See [`Remote`].
+    pub fn shutdown(&self) -> Result<()> {
+        self.leave(0, |engine| engine.close())
     }
 
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {

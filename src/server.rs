@@ -40,6 +40,16 @@ impl fmt::Debug for Server {
     }
 }
 
+/// The descriptor for a foreign loop: readable when [`poll`](Server::poll) has
+/// something to do. It stays the same for the server's life. Do not read from
+/// it, and call `poll` with a timeout of zero.
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Server {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.net.as_raw_fd()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.net.mailbox().close();
@@ -140,6 +150,21 @@ impl Server {
     pub fn shutdown(&mut self) {
         self.net.stop_listening();
         self.engine.close();
+    }
+
+    /// The same, and whoever is still connected after `grace` is cut off.
+    pub fn shutdown_within(&mut self, grace: Duration) {
+        self.engine.set_now(self.net.now());
+        self.net.stop_listening();
+        self.engine.close_within(grace);
+    }
+
+    /// How long a foreign loop may sleep before it calls [`poll`](Self::poll)
+    /// unasked: zero while something waits to be done or sent, `None` if only
+    /// the descriptor matters (see the implementation of `AsRawFd`).
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.net.timeout(&self.engine, self.net.now(), None)
     }
 
     /// A handle for other threads.

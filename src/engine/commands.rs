@@ -272,6 +272,12 @@ impl Engine {
         idle.into_iter().for_each(|key| self.finish(key));
     }
 
+    /// The same, and whoever is left after `grace` is cut off.
+    pub(crate) fn close_within(&mut self, grace: Duration) {
+        self.stop_at = Some(self.now.saturating_add(millis(grace)));
+        self.close();
+    }
+
     /// Ends a socket in the orderly way: what was said to it before still goes
     /// out. A plain WebSocket is closed behind it; a Socket.IO session stays.
     pub(super) fn dismiss(&mut self, socket: SocketId, reason: Reason, code: u16, text: &str) {

@@ -131,6 +131,8 @@ pub(crate) struct Engine {
     /// No more clients are taken; and the host has been told that all are gone.
     closed: bool,
     stopped: bool,
+    /// When whoever is still connected is cut off.
+    stop_at: Option<Millis>,
 }
 
 impl Engine {
@@ -189,6 +191,7 @@ impl Engine {
             now: 0,
             closed: false,
             stopped: false,
+            stop_at: None,
             config,
         }
     }
@@ -339,6 +342,7 @@ impl Engine {
             self.attachment_timers.deadline(),
             self.guards.first().map(|&(deadline, _)| deadline),
             self.recovery.deadline(),
+            self.stop_at,
             self.acks.deadline(),
             self.host_timers.deadline(),
         ];
@@ -351,6 +355,11 @@ impl Engine {
             || !self.resuming.is_empty()
             || !self.wanting.is_empty()
             || self.has_stopped()
+    }
+
+    /// Whether no more clients are taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether the host is still to be told that all are gone.
@@ -373,6 +382,11 @@ impl Engine {
         self.expire_sessions(&unread);
         self.expire_guards();
         self.expire_gone();
+        if self.stop_at.is_some_and(|at| at <= now) {
+            self.stop_at = None;
+            let keys: Vec<u32> = self.connections.iter().map(|(key, _)| key as u32).collect();
+            keys.into_iter().for_each(|key| self.kill(key, Reason::Shutdown));
+        }
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }

@@ -30,6 +30,8 @@ pub(crate) struct Mailbox {
     waker: Waker,
     /// The server has been waked and has not looked yet.
     waked: AtomicBool,
+    /// The server is gone.
+    closed: AtomicBool,
     inner: Mutex<Inner>,
     limit: usize,
 }
@@ -39,8 +41,6 @@ struct Inner {
     /// Each with its weight.
     errands: VecDeque<(usize, Errand)>,
     bytes: usize,
-    /// The server is gone.
-    closed: bool,
 }
 
 impl Mailbox {
@@ -48,14 +48,16 @@ impl Mailbox {
         Self {
             waker,
             waked: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             inner: Mutex::default(),
             limit: if limit == crate::base::limits::UNLIMITED { usize::MAX } else { limit as usize },
         }
     }
 
     /// Makes a waiting poll return. Several calls may wake it once.
+    /// Takes no lock, so that a signal handler may call it.
     pub(crate) fn wake(&self) -> Result<()> {
-        if self.inner().closed {
+        if self.closed.load(Ordering::Acquire) {
             return Err(gone());
         }
         if self.waked.swap(true, Ordering::AcqRel) {
@@ -68,7 +70,7 @@ impl Mailbox {
     pub(crate) fn post(&self, bytes: usize, errand: Errand) -> Result<()> {
         {
             let mut inner = self.inner();
-            if inner.closed {
+            if self.closed.load(Ordering::Acquire) {
                 return Err(gone());
             }
             let weight = bytes.saturating_add(ERRAND_COST);
@@ -114,7 +116,7 @@ impl Mailbox {
     /// The server goes: nobody can leave anything any more.
     pub(crate) fn close(&self) {
         let mut inner = self.inner();
-        inner.closed = true;
+        self.closed.store(true, Ordering::Release);
         inner.errands.clear();
     }
 

@@ -112,6 +112,12 @@ impl Net {
         self.listeners.iter().filter_map(|listener| listener.address().ok()).collect()
     }
 
+    /// Readable when a turn has something to do.
+    #[cfg(unix)]
+    pub(crate) fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.poll)
+    }
+
     /// Takes no more clients.
     pub(crate) fn stop_listening(&mut self) {
         self.listeners.clear();
@@ -134,6 +140,9 @@ impl Net {
         engine.flush(&mut self.transports, now);
         engine.begin_turn(events, now);
         self.has_errands = self.mailbox.deliver(engine);
+        if engine.is_closed() {
+            self.stop_listening();
+        }
         engine.resume(now);
         self.collect_wanting(engine);
         let timeout = self.timeout(engine, now, timeout);
@@ -162,7 +171,7 @@ impl Net {
     }
 
     /// How long the next turn may wait.
-    fn timeout(&self, engine: &Engine, now: Millis, wanted: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn timeout(&self, engine: &Engine, now: Millis, wanted: Option<Duration>) -> Option<Duration> {
         let accepting = self.paused_until.is_none() && self.listeners.iter().any(|it| it.readable);
         if self.has_errands || engine.has_work() || engine.is_dirty() || !self.ready.is_empty() || accepting {
             return Some(Duration::ZERO);

@@ -1,0 +1,298 @@
+//! How a server and its namespaces are configured.
+
+use std::ffi::c_char;
+
+use super::text::{optional_text, sized, texts};
+use crate::{
+    Config, Dialect, Keep, Limits, Namespace, Origins, Overflow, Recovery, SocketIo,
+    base::error::{Error, Result},
+};
+
+/// What happens when a client reads too slowly.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub enum salon_overflow {
+    /// It is disconnected.
+    SALON_OVERFLOW_DISCONNECT = 0,
+    /// Sends to it answer SALON_ERR_BACKPRESSURE; broadcasts skip it. What was
+    /// dropped is counted and told by SALON_EVENT_DRAIN.
+    SALON_OVERFLOW_DROP = 1,
+}
+
+/// Bits of salon_config.flags.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub enum salon_config_flag {
+    /// Hand HTTP requests that are not Salon's own to the host, as
+    /// SALON_EVENT_HTTP_REQUEST. Otherwise they get 404.
+    SALON_CONFIG_HTTP = 1,
+    /// Refuse HTTP long-polling.
+    SALON_CONFIG_NO_POLLING = 2,
+    /// Refuse WebSocket to Socket.IO clients.
+    SALON_CONFIG_NO_WEBSOCKET = 4,
+    /// Do not let Socket.IO clients move from polling to WebSocket.
+    SALON_CONFIG_NO_UPGRADE = 8,
+    /// Serve plain WebSocket clients only.
+    SALON_CONFIG_NO_SOCKETIO = 16,
+    /// Let pages send cookies along.
+    SALON_CONFIG_CREDENTIALS = 32,
+    /// Keep the handshake's headers and query of plain WebSockets as well.
+    SALON_CONFIG_KEEP_HANDSHAKES = 64,
+    /// Deliver SALON_EVENT_ROOM_CREATED and SALON_EVENT_ROOM_DELETED.
+    SALON_CONFIG_ROOM_EVENTS = 128,
+    /// Deliver SALON_EVENT_JOINED and SALON_EVENT_LEFT.
+    SALON_CONFIG_MEMBER_EVENTS = 256,
+    /// Let Socket.IO clients that lost their connection come back as the same
+    /// socket; see the recovery_* fields.
+    SALON_CONFIG_RECOVERY = 512,
+}
+
+use salon_config_flag as flag;
+
+/// How a server behaves. Zero in a field means its default, so
+/// `salon_config config = SALON_ZERO; config.size = sizeof config;` is a good
+/// start; SALON_UNLIMITED means none where none makes sense. Times are in
+/// milliseconds, sizes in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct salon_config {
+    /// Always `sizeof(salon_config)`: tells which fields the caller knows.
+    pub size: usize,
+    /// Path of the Socket.IO endpoint. Default "/socket.io/".
+    pub socketio_path: *const c_char,
+    /// Which web pages may connect: null is no check, "*" all, "same" those of
+    /// the host and port that the request is for; or origins, separated by commas.
+    pub allowed_origins: *const c_char,
+    /// SALON_CONFIG_* bits.
+    pub flags: u32,
+    /// What a full send queue does: SALON_OVERFLOW_*.
+    pub overflow: u32,
+    /// Bytes of a request's head. Default 16384.
+    pub head_bytes: u32,
+    /// Header lines of a request. Default 100.
+    pub header_lines: u32,
+    /// Bytes of a request's target. Default 8192.
+    pub target_bytes: u32,
+    /// From a head's first byte to its end. Default 10000.
+    pub head_timeout_ms: u32,
+    /// For a request's body. Default 30000.
+    pub body_timeout_ms: u32,
+    /// How long a kept connection may stand without a request. Default 10000.
+    pub idle_timeout_ms: u32,
+    /// How long the host may take to answer an HTTP request. Default 30000.
+    pub response_timeout_ms: u32,
+    /// Largest message or body taken from a client. Default 1000000.
+    pub message_bytes: u32,
+    /// Fragments of one message. Default 1024.
+    pub message_fragments: u32,
+    /// How long a client may take to answer a close frame. Default 5000.
+    pub close_timeout_ms: u32,
+    /// Send queue of one client. Default 4194304.
+    pub queue_bytes: u32,
+    /// Bytes that wait in the mailbox of other threads. Default 67108864.
+    pub mailbox_bytes: u32,
+    /// All queues and partial messages together. Default 1073741824.
+    pub memory_bytes: u64,
+    /// Silence after which a client is pinged. Default 25000.
+    pub ping_interval_ms: u32,
+    /// How long it may take to answer. Default 20000.
+    pub ping_timeout_ms: u32,
+    /// How long a guard may think and a client may take to enter. Default 45000.
+    pub connect_timeout_ms: u32,
+    /// Time for the upgrade from polling to WebSocket. Default 10000.
+    pub upgrade_timeout_ms: u32,
+    /// Time for the attachments of one packet. Default 20000.
+    pub attachment_timeout_ms: u32,
+    /// How long a closed polling session waits to be fetched. Default 30000.
+    pub drop_timeout_ms: u32,
+    /// Kept for a client while its guard thinks. Default 65536.
+    pub waiting_bytes: u32,
+    /// Sessions that nobody has come back to. Default 20000.
+    pub unclaimed_sessions: u32,
+    /// Acks that the host owes to one socket. Default 1024.
+    pub acks_owed: u32,
+    /// Acks that one socket owes to the host. Default 1024.
+    pub acks_awaited: u32,
+    /// Attachments of one event. Default 10.
+    pub attachments: u32,
+    /// Packets in one payload that a client posts. Default 4096.
+    pub payload_packets: u32,
+    /// Packets in the answer to one poll. Default 16.
+    pub poll_packets: u32,
+    /// Bytes of the name of a namespace, room or event. Default 255.
+    pub name_bytes: u32,
+    /// Namespaces of one session. Default 16.
+    pub namespaces: u32,
+    /// Rooms of one socket. Default 128.
+    pub rooms: u32,
+    /// Depth of arrays and objects. Default 64.
+    pub json_depth: u32,
+    /// Messages taken from one connection in one turn. Default 256.
+    pub turn_messages: u32,
+    /// Open connections. Default: as many as the system allows.
+    pub connections: u32,
+    /// How long a client may stay away and be recovered. Default 120000.
+    pub recovery_window_ms: u32,
+    /// Events kept for those who are away. Default 10000.
+    pub recovery_events: u32,
+    /// Bytes of these events. Default 16777216.
+    pub recovery_bytes: u32,
+    /// Clients that may be away at a time. Default 10000.
+    pub recovery_sockets: u32,
+}
+
+/// Bits of salon_namespace_config.flags.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub enum salon_namespace_flag {
+    /// Each client that asks to enter raises SALON_EVENT_CONNECT_REQUEST and waits.
+    SALON_NAMESPACE_GUARDED = 1,
+    /// Refuse plain WebSockets with which no subprotocol is in common.
+    SALON_NAMESPACE_REQUIRE_SUBPROTOCOL = 2,
+}
+
+/// What plain WebSocket clients speak.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub enum salon_dialect {
+    /// As the namespace has it; for a namespace, JSON.
+    SALON_DIALECT_DEFAULT = 0,
+    /// Text messages are objects: {"event":"say","data":...}.
+    SALON_DIALECT_JSON = 1,
+    /// Text and binary messages go through as they are.
+    SALON_DIALECT_RAW = 2,
+}
+
+/// How a namespace is run; zero is the default.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct salon_namespace_config {
+    /// Always `sizeof(salon_namespace_config)`.
+    pub size: usize,
+    /// SALON_NAMESPACE_* bits.
+    pub flags: u32,
+    /// SALON_DIALECT_*.
+    pub dialect: u32,
+    /// Subprotocols that are spoken here, the preferred one first.
+    pub subprotocols: *const *const c_char,
+    /// How many.
+    pub subprotocol_count: usize,
+}
+
+// SAFETY: a struct of numbers and pointers, of which all zeros are a value.
+const NO_CONFIG: salon_config = unsafe { std::mem::zeroed() };
+// SAFETY: the same.
+const NO_NAMESPACE: salon_namespace_config = unsafe { std::mem::zeroed() };
+
+/// The configuration that a host's struct stands for.
+pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
+    // SAFETY: the header demands null or a struct that begins with its size.
+    let given = unsafe { sized(given, NO_CONFIG, size_of::<usize>(), "salon_config") }?;
+    let default = Limits::default();
+    let or = |value: u32, default: u32| if value == 0 { default } else { value };
+    let memory_bytes = match given.memory_bytes {
+        0 => default.memory_bytes,
+        // SALON_UNLIMITED, in a field that is wider.
+        none if none == u64::from(u32::MAX) => u64::MAX,
+        bytes => bytes,
+    };
+    let limits = Limits {
+        head_bytes: or(given.head_bytes, default.head_bytes),
+        header_lines: or(given.header_lines, default.header_lines),
+        target_bytes: or(given.target_bytes, default.target_bytes),
+        head_timeout_ms: or(given.head_timeout_ms, default.head_timeout_ms),
+        body_timeout_ms: or(given.body_timeout_ms, default.body_timeout_ms),
+        idle_timeout_ms: or(given.idle_timeout_ms, default.idle_timeout_ms),
+        response_timeout_ms: or(given.response_timeout_ms, default.response_timeout_ms),
+        message_bytes: or(given.message_bytes, default.message_bytes),
+        message_fragments: or(given.message_fragments, default.message_fragments),
+        close_timeout_ms: or(given.close_timeout_ms, default.close_timeout_ms),
+        queue_bytes: or(given.queue_bytes, default.queue_bytes),
+        memory_bytes,
+        mailbox_bytes: or(given.mailbox_bytes, default.mailbox_bytes),
+        ping_interval_ms: or(given.ping_interval_ms, default.ping_interval_ms),
+        ping_timeout_ms: or(given.ping_timeout_ms, default.ping_timeout_ms),
+        connect_timeout_ms: or(given.connect_timeout_ms, default.connect_timeout_ms),
+        upgrade_timeout_ms: or(given.upgrade_timeout_ms, default.upgrade_timeout_ms),
+        attachment_timeout_ms: or(given.attachment_timeout_ms, default.attachment_timeout_ms),
+        drop_timeout_ms: or(given.drop_timeout_ms, default.drop_timeout_ms),
+        unclaimed_sessions: or(given.unclaimed_sessions, default.unclaimed_sessions),
+        namespaces: or(given.namespaces, default.namespaces),
+        payload_packets: or(given.payload_packets, default.payload_packets),
+        waiting_bytes: or(given.waiting_bytes, default.waiting_bytes),
+        acks_owed: or(given.acks_owed, default.acks_owed),
+        acks_awaited: or(given.acks_awaited, default.acks_awaited),
+        attachments: or(given.attachments, default.attachments),
+        poll_packets: or(given.poll_packets, default.poll_packets),
+        name_bytes: or(given.name_bytes, default.name_bytes),
+        rooms: or(given.rooms, default.rooms),
+        json_depth: or(given.json_depth, default.json_depth),
+        turn_messages: or(given.turn_messages, default.turn_messages),
+        connections: or(given.connections, default.connections),
+    };
+    let has = |bit: flag| given.flags & bit as u32 != 0;
+    // SAFETY: the header demands null or NUL-terminated texts.
+    let (path, origins) = unsafe {
+        let path = optional_text(given.socketio_path, "socketio_path")?;
+        (path, optional_text(given.allowed_origins, "allowed_origins")?)
+    };
+    let recovery = Recovery::default();
+    let recovery = Recovery {
+        window_ms: or(given.recovery_window_ms, recovery.window_ms),
+        events: or(given.recovery_events, recovery.events),
+        bytes: or(given.recovery_bytes, recovery.bytes),
+        sockets: or(given.recovery_sockets, recovery.sockets),
+    };
+    let socketio = SocketIo {
+        path: path.unwrap_or("/socket.io/").to_owned(),
+        polling: !has(flag::SALON_CONFIG_NO_POLLING),
+        websocket: !has(flag::SALON_CONFIG_NO_WEBSOCKET),
+        upgrade: !has(flag::SALON_CONFIG_NO_UPGRADE),
+        recovery: has(flag::SALON_CONFIG_RECOVERY).then_some(recovery),
+    };
+    Ok(Config {
+        limits,
+        http: has(flag::SALON_CONFIG_HTTP),
+        origins: match origins {
+            None => Origins::Any,
+            Some("*") => Origins::All,
+            Some("same") => Origins::Same,
+            Some(list) => Origins::List(list.split(',').map(|origin| origin.trim().to_owned()).collect()),
+        },
+        credentials: has(flag::SALON_CONFIG_CREDENTIALS),
+        socketio: (!has(flag::SALON_CONFIG_NO_SOCKETIO)).then_some(socketio),
+        keep_handshake: if has(flag::SALON_CONFIG_KEEP_HANDSHAKES) { Keep::All } else { Keep::Nothing },
+        overflow: match given.overflow {
+            0 => Overflow::Disconnect,
+            1 => Overflow::Drop,
+            other => return Err(Error::invalid(format!("salon_config.overflow is {other}"))),
+        },
+        room_events: has(flag::SALON_CONFIG_ROOM_EVENTS),
+        member_events: has(flag::SALON_CONFIG_MEMBER_EVENTS),
+    })
+}
+
+/// The same for a namespace.
+pub(super) unsafe fn namespace(given: *const salon_namespace_config) -> Result<Namespace> {
+    // SAFETY: the header demands null or a struct that begins with its size.
+    let given = unsafe { sized(given, NO_NAMESPACE, size_of::<usize>(), "salon_namespace_config") }?;
+    // SAFETY: the header demands an array of NUL-terminated texts.
+    let subprotocols = unsafe { texts(given.subprotocols, given.subprotocol_count, "subprotocols") }?;
+    let has = |bit: salon_namespace_flag| given.flags & bit as u32 != 0;
+    Ok(Namespace {
+        guarded: has(salon_namespace_flag::SALON_NAMESPACE_GUARDED),
+        dialect: dialect(given.dialect)?.unwrap_or_default(),
+        subprotocols: subprotocols.into_iter().map(str::to_owned).collect(),
+        require_subprotocol: has(salon_namespace_flag::SALON_NAMESPACE_REQUIRE_SUBPROTOCOL),
+    })
+}
+
+/// A dialect by its number; `None` is the default.
+pub(super) fn dialect(number: u32) -> Result<Option<Dialect>> {
+    match number {
+        0 => Ok(None),
+        1 => Ok(Some(Dialect::Json)),
+        2 => Ok(Some(Dialect::Raw)),
+        other => Err(Error::invalid(format!("there is no dialect {other}"))),
+    }
+}

@@ -156,7 +156,7 @@ template <class... Texts> std::string bind(std::string_view pattern, const Texts
 }
 
 /// A text as a JSON string, quotes included.
-inline std::string quote(std::string_view text) { return bind("?", text); }
+inline std::string quote(std::string_view text) { return json::bind("?", text); }
 
 } // namespace json
 

@@ -8,7 +8,7 @@
  *     salon_server *server;
  *     const salon_event *event;
  *     if (salon_server_new(NULL, &server) < 0 || salon_server_listen(server, "127.0.0.1:3000", NULL) < 0)
- *         return fprintf(stderr, "%s\\n", salon_last_error()), 1;
+ *         return fprintf(stderr, "%s\n", salon_last_error()), 1;
  *     while (salon_server_poll(server, SALON_FOREVER) >= 0)
  *         while ((event = salon_server_next_event(server)) != NULL)
  *             if (event->type == SALON_EVENT_CONNECT)

@@ -29,7 +29,7 @@ class Client:
             name, value = line.decode().split(":", 1)
             length = int(value) if name.lower() == "content-length" else length
         if status != 101:
-            raise Refused(f"{status} {self.file.read(length).decode()}")
+            raise Refused(self.file.read(length).decode().strip())
 
     def send(self, event, data, id=None):
         message = {"event": event, "data": data} | ({} if id is None else {"id": id})
@@ -85,9 +85,9 @@ def enter(port, name):
 
 def gateway(port):
     # The guard at the door: a reason, and a reason with a status.
-    assert refused(port, "/chat") == "403 who are you?"
+    assert refused(port, "/chat") == "403 Forbidden: who are you?"
     ada = enter(port, "Ada")
-    assert refused(port, "/chat?name=Ada") == "409 Ada is here already"
+    assert refused(port, "/chat?name=Ada") == "409 Conflict: Ada is here already"
     host = enter(port, "host")
     ada.hears(event="came", data="host")
 

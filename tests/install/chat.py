@@ -125,7 +125,7 @@ def gateway(port):
     ada.hears(ack=6, data={"heard": 0})
     bea = enter(port, "Bea")
     host.hears(event="came", data="Bea")
-    bea.socket.close()
+    bea.socket.shutdown(socket.SHUT_RDWR)
     host.hears(event="left", data="Bea")
 
     # The guard of an event.

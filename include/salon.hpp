@@ -922,12 +922,14 @@ public:
         place_of(nsp).connect.push_back(std::move(hook));
         return *this;
     }
-    /// Runs when a client is gone: `call.event().code()` says why.
+    /// Runs when a client is gone, also one that a guard turned away: `call.event().code()` says why. So what a guard
+    /// has made for a client can be freed here, and only here.
     Gateway &on_disconnect(std::string_view nsp, Hook hook) {
         place_of(nsp).disconnect.push_back(std::move(hook));
         return *this;
     }
-    /// Asks before a client comes in. All guards of a namespace must say yes; what one throws is a no.
+    /// Asks before a client comes in. All guards of a namespace must say yes, and what one throws is a no; if one says
+    /// Verdict::later() and none says no, the host decides. Of several Admissions the last one holds.
     Gateway &guard(std::string_view nsp, Guard guard) {
         Place &place = place_of(nsp);
         if ((place.how.flags & SALON_NAMESPACE_GUARDED) == 0) {
@@ -944,7 +946,8 @@ public:
     }
     /// Asks before any event of a namespace is handled.
     Gateway &guard_events(std::string_view nsp, Guard guard) { return this->guard(nsp, {}, std::move(guard)); }
-    /// Replaces what turns something thrown into the client's message. `nullopt` tells the client nothing.
+    /// Replaces what turns something thrown into the client's message. `nullopt` tells the client nothing. What the
+    /// filter throws itself leaves handle() and run().
     Gateway &filter(Filter filter) {
         filter_ = std::move(filter);
         return *this;
@@ -1091,27 +1094,26 @@ private:
         if (place == nullptr || place->guards.empty())
             return false;
         Call call(event);
-        std::optional<Admission> admission;
         try {
+            Admission admission;
+            bool later = false;
             for (const Guard &guard : place->guards) {
                 Verdict verdict = guard(call);
-                if (verdict.kind_ == Verdict::Kind::later)
-                    return true;
                 if (verdict.kind_ == Verdict::Kind::no)
                     throw Exception(verdict.why_, verdict.status_);
+                later = later || verdict.kind_ == Verdict::Kind::later;
                 if (verdict.admission_)
-                    admission = std::move(verdict.admission_);
+                    admission = std::move(*verdict.admission_);
             }
+            if (!later)
+                call.socket().accept(admission);
         } catch (const Exception &exception) {
             call.socket().reject(exception.what(), exception.status());
-            return true;
         } catch (...) {
-            call.socket().reject("Internal server error", 500);
-            // The filter may want to know; there is no client yet whom its answer could be told.
+            // There is no client yet whom the filter's answer could be told, but the filter may want to know.
             filter_(call, std::current_exception());
-            return true;
+            call.socket().reject("Internal server error", 500);
         }
-        call.socket().accept(admission ? *admission : Admission());
         return true;
     }
 
@@ -1189,10 +1191,16 @@ private:
         const std::optional<std::string> json = filter_(call, std::move(thrown));
         if (!json)
             return;
-        if (call.wants_ack())
-            call.answer("[" + *json + "]");
-        else
-            call.emit("exception", "[" + *json + "]");
+        try {
+            if (call.wants_ack())
+                call.answer("[" + *json + "]");
+            else
+                call.emit("exception", "[" + *json + "]");
+        } catch (const Error &error) {
+            // A client that has left or reads too slowly is no fault of the host's.
+            if (error.code() == SALON_ERR_INVALID || error.code() <= SALON_ERR_BUSY)
+                throw;
+        }
     }
 
     salon_server *server_;

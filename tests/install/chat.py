@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import urllib.request
 
 
 class Refused(Exception):
@@ -62,6 +63,31 @@ class Client:
         while self.frame()[0] != 8:
             pass
         self.socket.close()
+
+
+class Poller:
+    """A Socket.IO client over long polling, in one namespace."""
+
+    def __init__(self, port, nsp, auth):
+        self.url, self.nsp, self.heard = f"http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling", nsp, []
+        self.url += "&sid=" + json.loads(self.request()[1:])["sid"]
+        self.post(f"40{nsp},{json.dumps(auth)}")
+
+    def request(self, body=None):
+        with urllib.request.urlopen(self.url, body and body.encode(), timeout=10) as answer:
+            return answer.read().decode()
+
+    def post(self, packet):
+        assert self.request(packet) == "ok"
+
+    def hear(self):
+        while not self.heard:
+            self.heard = [packet for packet in self.request().split("\x1e") if packet != "2"]
+        return self.heard.pop(0)
+
+    def hears(self, kind, value):
+        heard = self.hear()
+        assert heard.startswith(f"4{kind}{self.nsp},") and json.loads(heard.split(",", 1)[1].lstrip("0123456789")) == value, heard
 
 
 def error(message):
@@ -127,6 +153,21 @@ def gateway(port):
     host.hears(event="came", data="Bea")
     bea.socket.shutdown(socket.SHUT_RDWR)
     host.hears(event="left", data="Bea")
+
+    # Socket.IO, in the same rooms: its auth payload goes to the guard, its ack gets the same answers.
+    turned_away = Poller(port, "/chat", {})
+    turned_away.hears(4, {"message": "who are you?"})
+    cyd = Poller(port, "/chat", {"name": "Cyd"})
+    assert cyd.hear().startswith("40/chat,")
+    cyd.hears(2, ["welcome", "Cyd"])
+    host.hears(event="came", data="Cyd")
+    cyd.post('42/chat,1["say",{"text":"Hello"}]')
+    cyd.hears(3, [{"heard": 1}])
+    host.hears(event="said", data={"from": "Cyd", "text": "Hello"})
+    cyd.post('42/chat,2["say",{}]')
+    cyd.hears(3, [error("a text is expected at /0/text")])
+    cyd.post('42/chat,["fault"]')
+    cyd.hears(2, ["exception", error("Internal server error")])
 
     # The guard of an event.
     ada.send("close", None)

@@ -26,12 +26,13 @@ static void enter(salon_server *server, const salon_event *event, const char *na
 }
 
 static void data(salon_server *server, const salon_event *event) {
-    uint32_t flags = (event->flags & SALON_EVENT_FLAG_TEXT) != 0 ? SALON_SEND_TEXT : 0u;
+    bool text = (event->flags & SALON_EVENT_FLAG_TEXT) != 0;
+    uint32_t flags = text ? (uint32_t)SALON_SEND_TEXT : 0u;
     salon_audience to = SALON_ZERO;
     const char *room = (const char *)event->user;
     if (strcmp(event->nsp, "/echo") == 0) {
         salon_socket_send(server, event->socket, event->data, event->data_len, flags);
-    } else if (flags != 0 && event->data_len >= 2 && memcmp(event->data, "j:", 2) == 0) {
+    } else if (text && event->data_len >= 2 && memcmp(event->data, "j:", 2) == 0) {
         enter(server, event, event->data + 2, event->data_len - 2);
         salon_socket_send(server, event->socket, event->data, event->data_len, flags);
     } else if (room != NULL) {

@@ -95,9 +95,10 @@ int main(int argc, char **argv) {
     watched[0].events = watched[1].events = POLLIN;
     do {
         /* The timeout is asked for each time, right before sleeping. */
-        if (poll(watched, 2, salon_server_timeout_ms(server)) < 0 && errno != EINTR)
+        int ready = poll(watched, 2, salon_server_timeout_ms(server));
+        if (ready < 0 && errno != EINTR)
             break;
-        if ((watched[1].revents & (POLLIN | POLLHUP)) != 0 && !typed(server)) {
+        if (ready > 0 && (watched[1].revents & (POLLIN | POLLHUP)) != 0 && !typed(server)) {
             /* End of input: say goodbye. A negative descriptor is skipped. */
             watched[1].fd = -1;
             salon_server_shutdown(server, 1000);

@@ -48,7 +48,7 @@ pub enum salon_transport {
 pub struct salon_accept {
     /// Always `sizeof(salon_accept)`.
     pub size: usize,
-    /// The host's pointer for it.
+    /// The host's pointer for it; null leaves what salon_socket_set_user() set.
     pub user: *mut c_void,
     /// Rooms that it is in before its CONNECT.
     pub rooms: *const *const c_char,
@@ -122,7 +122,10 @@ pub unsafe extern "C" fn salon_socket_accept(
     unsafe {
         command(server, |inner| {
             let how = sized(how, NO_ACCEPT, size_of::<usize>(), "salon_accept")?;
-            let mut accept = Accept::default().user(how.user as usize as u64);
+            let mut accept = Accept::default();
+            if !how.user.is_null() {
+                accept = accept.user(how.user as usize as u64);
+            }
             for room in texts(how.rooms, how.room_count, "rooms")? {
                 accept = accept.room(room);
             }
@@ -132,7 +135,14 @@ pub unsafe extern "C" fn salon_socket_accept(
             if let Some(protocol) = optional_text(how.subprotocol, "subprotocol")? {
                 accept = accept.subprotocol(protocol);
             }
-            inner.server.accept(id(socket)?, accept).map(|()| 0)
+            let socket = id(socket)?;
+            inner.server.accept(socket, accept)?;
+            // One that left in this turn keeps the pointer too, so that its
+            // DISCONNECT gives it back and nothing leaks.
+            if !how.user.is_null() {
+                inner.server.set_user(socket, how.user as usize as u64)?;
+            }
+            Ok(0)
         })
     }
 }

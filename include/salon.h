@@ -969,7 +969,7 @@ typedef struct salon_accept {
      */
     size_t size;
     /*
-     The host's pointer for it.
+     The host's pointer for it; null leaves what salon_socket_set_user() set.
      */
     void *user;
     /*

@@ -24,6 +24,7 @@ static int seen_code;
 static uint64_t seen_tag;
 static salon_socket_id guest;
 static bool found;
+static int sleep_ms; /* As Salon said after the last turn. */
 
 static void fail(const char *what) {
     fprintf(stderr, "stalled: %s\n", what);
@@ -47,6 +48,7 @@ static void turn(void) {
         seen_code = event->code;
         seen_tag = event->tag;
     }
+    sleep_ms = salon_server_timeout_ms(server);
 }
 
 /* What the client hears; whether it is what is waited for. */
@@ -56,8 +58,9 @@ static void listen_up(void) {
             found = true;
 }
 
-/* The loop with poll(2): sleeps as long as Salon says, or until a descriptor
- * is ready. The last descriptor is a clock that ends a test which has stalled. */
+/* The loop with poll(2): sleeps until a descriptor is ready, or as long as Salon
+ * said after the last turn. It does not ask again after commands outside a turn,
+ * so that only the descriptor can tell of them. */
 static void loop_poll(bool (*over)(void), const char *what) {
     uint64_t end = now_ms() + PATIENCE_MS;
     struct pollfd watched[2];
@@ -66,7 +69,7 @@ static void loop_poll(bool (*over)(void), const char *what) {
     watched[1].fd = client->fd;
     watched[0].events = watched[1].events = POLLIN;
     while (!over()) {
-        int timeout = salon_server_timeout_ms(server);
+        int timeout = sleep_ms;
         uint64_t now = now_ms();
         bool until_end = timeout < 0 || now + (uint64_t)timeout > end;
         if (now >= end)
@@ -80,7 +83,7 @@ static void loop_poll(bool (*over)(void), const char *what) {
     }
 }
 
-/* The same with libuv. */
+/* The same with libuv, which asks right before it sleeps. */
 static uv_poll_t readable, of_client;
 static uv_timer_t timeout, end;
 static uv_prepare_t before_sleep;
@@ -197,7 +200,7 @@ int main(int argc, char **argv) {
     for (round = 0; round < 20; round++) {
         /* The loop has come to rest before each: nothing is due, nothing moves. */
         expect("outside");
-        if (salon_server_timeout_ms(server) == 0)
+        while (salon_server_timeout_ms(server) == 0)
             turn();
         if (salon_socket_emit(server, guest, "outside", NULL, 0) != 1)
             fail(salon_last_error());

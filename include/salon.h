@@ -363,6 +363,8 @@ typedef struct salon_config {
     uint32_t waiting_bytes;
     // Sessions that nobody has come back to. Default 20000.
     uint32_t unclaimed_sessions;
+    // Engine.IO sessions at a time. Default 100000.
+    uint32_t sessions;
     // Acks that the host owes to one socket. Default 1024.
     uint32_t acks_owed;
     // Acks that one socket owes to the host. Default 1024.

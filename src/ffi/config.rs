@@ -109,6 +109,8 @@ pub struct salon_config {
     pub waiting_bytes: u32,
     /// Sessions that nobody has come back to. Default 20000.
     pub unclaimed_sessions: u32,
+    /// Engine.IO sessions at a time. Default 100000.
+    pub sessions: u32,
     /// Acks that the host owes to one socket. Default 1024.
     pub acks_owed: u32,
     /// Acks that one socket owes to the host. Default 1024.
@@ -217,6 +219,7 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
         attachment_timeout_ms: or(given.attachment_timeout_ms, default.attachment_timeout_ms),
         drop_timeout_ms: or(given.drop_timeout_ms, default.drop_timeout_ms),
         unclaimed_sessions: or(given.unclaimed_sessions, default.unclaimed_sessions),
+        sessions: or(given.sessions, default.sessions),
         namespaces: or(given.namespaces, default.namespaces),
         payload_packets: or(given.payload_packets, default.payload_packets),
         waiting_bytes: or(given.waiting_bytes, default.waiting_bytes),

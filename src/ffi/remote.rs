@@ -55,7 +55,9 @@ pub unsafe extern "C" fn salon_remote_new(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         with(server, |inner| {
-            *out(remote_out, "remote_out")? = Box::into_raw(Box::new(salon_remote(inner.server.remote())));
+            // First the place: an assignment would make the door before it looks there.
+            let place = out(remote_out, "remote_out")?;
+            *place = Box::into_raw(Box::new(salon_remote(inner.server.remote())));
             Ok(0)
         })
     }

@@ -154,7 +154,14 @@ pub unsafe extern "C" fn salon_socket_accept(
             if let Some(protocol) = optional_text(how.subprotocol, "subprotocol")? {
                 accept = accept.subprotocol(protocol);
             }
-            inner.server.accept(id(socket)?, accept).map(|()| 0)
+            let socket = id(socket)?;
+            inner.server.accept(socket, accept)?;
+            // One that left in this turn keeps the pointer too, so that its
+            // DISCONNECT gives it back and nothing leaks.
+            if !how.user.is_null() {
+                inner.server.set_user(socket, how.user as usize as u64)?;
+            }
+            Ok(0)
         })
     }
 }

@@ -250,6 +250,8 @@ static void null_servers(void) {
     ANSWERS(salon_socket_join(NULL, 1, "r"), INVALID);
     ANSWERS(salon_socket_leave(NULL, 1, "r"), INVALID);
     ANSWERS(salon_socket_disconnect(NULL, 1, true), INVALID);
+    ANSWERS(salon_socket_disconnect_with(NULL, 1, 1000, "bye"), INVALID);
+    CHECK(salon_socket_by_sid(NULL, "a") == 0);
     ANSWERS(salon_socket_set_user(NULL, 1, NULL), INVALID);
     CHECK(salon_socket_user(NULL, 1) == NULL);
     ANSWERS(salon_socket_describe(NULL, 1, &info), INVALID);
@@ -391,6 +393,7 @@ static void names_and_ids(salon_server *server) {
         ANSWERS(salon_socket_leave(server, id, NULL), NOT_FOUND);
         ANSWERS(salon_socket_disconnect(server, id, false), NOT_FOUND);
         ANSWERS(salon_socket_disconnect(server, id, true), NOT_FOUND);
+        ANSWERS(salon_socket_disconnect_with(server, id, 4000, "bye"), NOT_FOUND);
         ANSWERS(salon_socket_set_user(server, id, &value), NOT_FOUND);
         CHECK(salon_socket_user(server, id) == NULL);
         ANSWERS(salon_socket_describe(server, id, &info), NOT_FOUND);
@@ -472,6 +475,9 @@ static void talking(salon_server *server, uint16_t port) {
     ANSWERS(salon_socket_describe(server, ann, &info), 0);
     CHECK(strlen(info.sid) > 0 && strncmp(info.address, "127.0.0.1:", 10) == 0);
     CHECK(info.protocol == SALON_PROTOCOL_JSON && info.transport == SALON_TRANSPORT_WEBSOCKET);
+    CHECK(salon_socket_by_sid(server, info.sid) == ann);
+    CHECK(salon_socket_by_sid(server, "nobody") == 0 && salon_socket_by_sid(server, NULL) == 0);
+    CHECK(salon_socket_disconnect_with(server, ann, 1005, "never on the wire") == SALON_ERR_INVALID);
     ANSWERS(salon_socket_describe(server, ann, NULL), INVALID);
     info.size = 3;
     ANSWERS(salon_socket_describe(server, ann, &info), INVALID);
@@ -747,7 +753,7 @@ static void patterns_and_timers(salon_server *server, uint16_t port) {
     ANSWERS(salon_namespace_open_pattern(server, "/game-", NULL), 0);
     client = enter(server, port, "/game-1", &socket);
     ANSWERS(salon_namespace_emit(server, "/game-1", "e", NULL, 0), 1);
-    ANSWERS(salon_socket_disconnect(server, socket, true), 0);
+    ANSWERS(salon_socket_disconnect_with(server, socket, 4000, "bye"), 0);
     wait_for(server, SALON_EVENT_DISCONNECT);
     client_free(client);
     ANSWERS(salon_timer_start(server, 1, 1, 42, &timer), 0);

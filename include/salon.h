@@ -571,6 +571,11 @@ typedef struct salon_socket_info {
     uint32_t transport;
     // Bytes that wait in its send queue.
     size_t queued;
+    // Messages dropped for it since its last SALON_EVENT_DRAIN.
+    uint64_t dropped;
+    // The subprotocol that a plain WebSocket has settled on, zero-terminated;
+    // empty if none.
+    const char *subprotocol;
     // When its handshake came, in milliseconds since 1970; 0 if that is not kept.
     uint64_t connected_ms;
 } salon_socket_info;

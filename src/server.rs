@@ -96,7 +96,18 @@ impl Server {
     ///
     /// If the address is malformed, taken, or not of this machine.
     pub fn listen(&mut self, address: &str) -> Result<LocalAddress> {
+        self.check_open()?;
         self.net.add(Listener::bind(address)?)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.engine.is_closed() {
+            return Err(Error::new(
+                crate::ErrorKind::Closed,
+                "the server shuts down: it takes no more clients",
+            ));
+        }
+        Ok(())
     }
 
     /// Takes over a TCP socket that listens already, for example one that a
@@ -106,6 +117,7 @@ impl Server {
     ///
     /// If the system refuses to watch it.
     pub fn adopt(&mut self, listener: std::net::TcpListener) -> Result<LocalAddress> {
+        self.check_open()?;
         self.net.add(Listener::adopt_tcp(listener)?)
     }
 
@@ -116,6 +128,7 @@ impl Server {
     /// If the system refuses to watch it.
     #[cfg(unix)]
     pub fn adopt_unix(&mut self, listener: std::os::unix::net::UnixListener) -> Result<LocalAddress> {
+        self.check_open()?;
         self.net.add(Listener::adopt_unix(listener)?)
     }
 
@@ -485,6 +498,20 @@ impl Server {
     #[must_use]
     pub fn auth(&self, socket: SocketId) -> &str {
         self.engine.auth(socket)
+    }
+
+    /// The subprotocol that a plain WebSocket has settled on with its namespace
+    /// or guard (RFC 6455 §1.9), while it is there.
+    #[must_use]
+    pub fn subprotocol(&self, socket: SocketId) -> Option<&str> {
+        self.engine.subprotocol(socket)
+    }
+
+    /// Messages dropped for a socket because its send queue is full, since its
+    /// last [`Drain`](crate::Event::Drain).
+    #[must_use]
+    pub fn dropped(&self, socket: SocketId) -> u64 {
+        self.engine.dropped(socket)
     }
 
     /// How a client talks and what its bytes travel on now; `None` if it has

@@ -330,6 +330,16 @@ impl Engine {
         self.handshakes.get(&socket)
     }
 
+    /// The subprotocol that a plain WebSocket has settled on.
+    pub(crate) fn subprotocol(&self, socket: SocketId) -> Option<&str> {
+        self.protocols.get(&socket).map(|protocol| &**protocol)
+    }
+
+    /// Messages dropped for a socket since its last drain event.
+    pub(crate) fn dropped(&self, socket: SocketId) -> u64 {
+        self.drops.get(&socket).copied().unwrap_or_default()
+    }
+
     /// What a Socket.IO client gave as `auth` when it entered.
     pub(crate) fn auth(&self, socket: SocketId) -> &str {
         self.auths.get(&socket).map_or("{}", |auth| auth)

@@ -112,6 +112,8 @@ pub(crate) struct Engine {
     /// Socket.IO clients that wait for their guard, and until when.
     doors: SeededMap<SocketId, Door>,
     guards: BTreeSet<(Millis, SocketId)>,
+    /// Subprotocols that plain WebSockets have settled on.
+    protocols: SeededMap<SocketId, Box<str>>,
     /// What Socket.IO clients gave as `auth`, if anything.
     auths: SeededMap<SocketId, Box<str>>,
     /// Messages dropped for a socket since its last drain event.
@@ -179,6 +181,7 @@ impl Engine {
             attachment_timers,
             doors: seeded(sessions_seed),
             guards: BTreeSet::new(),
+            protocols: seeded(sessions_seed),
             auths: seeded(sessions_seed),
             drops: seeded(sessions_seed),
             handshakes: seeded(handshakes_seed),

@@ -97,6 +97,9 @@ impl Engine {
             let written = handshake.write_accept(out, protocol.as_deref(), &[]);
             debug_assert!(written.is_ok());
         });
+        if let Some(protocol) = protocol {
+            self.protocols.insert(socket, protocol);
+        }
         let format = acceptance.dialect.map_or(waiting_format, format_of);
         self.hub.admit(socket, Route { queue, format });
         if let (Some(user), Some(entry)) = (acceptance.user, self.hub.get_mut(socket)) {
@@ -238,6 +241,7 @@ impl Engine {
         self.close_acks(socket);
         self.forget_door(socket);
         self.drops.remove(&socket);
+        self.protocols.remove(&socket);
         let nsp = self.namespace_span(namespace);
         let may_return = self.keep_gone(socket, reason);
         let mut rooms = Vec::new();

@@ -79,6 +79,11 @@ pub struct salon_socket_info {
     pub transport: u32,
     /// Bytes that wait in its send queue.
     pub queued: usize,
+    /// Messages dropped for it since its last SALON_EVENT_DRAIN.
+    pub dropped: u64,
+    /// The subprotocol that a plain WebSocket has settled on, zero-terminated;
+    /// empty if none.
+    pub subprotocol: *const c_char,
     /// When its handshake came, in milliseconds since 1970; 0 if that is not kept.
     pub connected_ms: u64,
 }
@@ -422,6 +427,7 @@ pub unsafe extern "C" fn salon_socket_describe(
                 ),
                 None => (0, 0),
             };
+            let subprotocol = inner.server.subprotocol(socket).unwrap_or_default().to_owned();
             let time = inner.server.handshake_time(socket);
             let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             let info = salon_socket_info {
@@ -431,6 +437,8 @@ pub unsafe extern "C" fn salon_socket_describe(
                 protocol,
                 transport,
                 queued: inner.server.queued(socket)?,
+                dropped: inner.server.dropped(socket),
+                subprotocol: inner.keeper.keep(subprotocol.as_bytes()),
                 connected_ms: since.map_or(0, |since| since.as_millis() as u64),
             };
             fill(info_out, info, size_of::<usize>(), "salon_socket_info").map(|()| 0)

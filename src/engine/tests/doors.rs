@@ -35,6 +35,7 @@ fn first_of_the_hosts_subprotocols_that_the_client_offers_is_chosen() {
         let client = salon.connect();
         salon.write(client, handshake_with("/", offered));
         assert_eq!(salon.quiet(), ["connect #0 /"]);
+        assert_eq!(salon.engine.subprotocol(salon.sockets[0]), chosen, "{offered:?}");
         assert_eq!(protocol(&mut salon, client).as_deref(), chosen, "{offered:?}");
     }
 }

@@ -33,7 +33,12 @@ impl Salon {
         assert!(engine.connections.is_empty() && engine.queues.is_empty());
         assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));
         assert!(engine.dirty.is_empty() && engine.resuming.is_empty() && engine.wanting.is_empty());
-        assert!(engine.dead.is_empty() && engine.handshakes.is_empty() && engine.announced.is_empty());
+        assert!(
+            engine.dead.is_empty()
+                && engine.handshakes.is_empty()
+                && engine.protocols.is_empty()
+                && engine.announced.is_empty()
+        );
         assert!(engine.sessions.is_empty() && engine.by_sid.is_empty() && engine.unclaimed.is_empty());
         assert!(engine.doors.is_empty() && engine.guards.is_empty() && engine.auths.is_empty());
         assert!(engine.recovery.has_nobody());

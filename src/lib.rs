@@ -31,6 +31,7 @@
 //! dialect: `{"event":"say","data":"hello"}`. The path of its URL is the
 //! namespace.
 
+mod audience;
 mod base;
 mod codec;
 mod engine;
@@ -43,6 +44,7 @@ mod remote;
 mod server;
 mod session;
 
+pub use audience::Audience;
 pub use base::{
     error::{Error, ErrorKind, Result},
     id::{AckId, RequestId, SocketId, TimerId},
@@ -59,7 +61,7 @@ pub use event::{Answer, Attachments, Event, Events, Iter, NoAnswer, Texts};
 pub use hub::namespace::{Dialect, Namespace};
 pub use net::LocalAddress;
 pub use remote::{Remote, RemoteAudience};
-pub use server::{Audience, Server};
+pub use server::Server;
 pub use session::Data;
 
 /// The snippets of README.md, compiled with the doc tests.

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Accept, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Protocol, Remote, Request,
-    Result, Stats, Transport,
+    Accept, Audience, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Protocol,
+    Remote, Request, Result, Stats, Transport,
     base::id::{AckId, RequestId, SocketId, TimerId},
     engine::{Engine, Loudness},
     hub::audience::Selection,
@@ -21,7 +21,7 @@ use crate::{
 /// client that vanishes. After that its id is
 /// [`NotFound`](crate::ErrorKind::NotFound).
 pub struct Server {
-    engine: Engine,
+    pub(crate) engine: Engine,
     net: Net,
     limits: Arc<Limits>,
 }
@@ -167,7 +167,7 @@ impl Server {
 
     /// The same, and whoever is still connected after `grace` is cut off.
     pub fn shutdown_within(&mut self, grace: Duration) {
-        self.engine.set_now(self.net.now());
+        self.tick();
         self.net.stop_listening();
         self.engine.close_within(grace);
     }
@@ -394,7 +394,7 @@ impl Server {
         payload: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<AckId> {
-        self.engine.set_now(self.net.now());
+        self.tick();
         let asked = self.engine.ask_one(socket, name, &payload.into(), timeout);
         self.relieve();
         asked
@@ -580,7 +580,7 @@ impl Server {
     /// Raises [`Timer`](crate::Event::Timer) with `tag` after `delay`, and then
     /// every `interval` if there is one. To the millisecond.
     pub fn start_timer(&mut self, delay: Duration, interval: Option<Duration>, tag: u64) -> TimerId {
-        self.engine.set_now(self.net.now());
+        self.tick();
         self.engine.start_timer(delay, interval, tag)
     }
 
@@ -593,137 +593,16 @@ impl Server {
         self.engine.stop_timer(timer)
     }
 
+    /// Tells the engine what time it is, for deadlines that begin now.
+    pub(crate) fn tick(&mut self) {
+        self.engine.set_now(self.net.now());
+    }
+
     /// A queue that has reached its cap is offered to the kernel before more
     /// is said: the cap is for what the kernel refuses.
-    fn relieve(&mut self) {
+    pub(crate) fn relieve(&mut self) {
         if self.engine.is_pressed() {
             self.net.flush(&mut self.engine);
         }
-    }
-}
-
-/// Whom something is for: the union of the named rooms and sockets, or the
-/// whole namespace if none is named, less the excepted ones. Each client
-/// receives once.
-#[derive(Debug)]
-#[must_use = "an audience does nothing until something is said to it"]
-pub struct Audience<'s> {
-    server: &'s mut Server,
-    to: Selection<'s>,
-    loudness: Loudness,
-}
-
-impl<'s> Audience<'s> {
-    /// And those in this room.
-    pub fn room(mut self, room: &'s str) -> Self {
-        self.to.rooms.push(room);
-        self
-    }
-
-    /// And those in these rooms.
-    pub fn rooms(mut self, rooms: impl IntoIterator<Item = &'s str>) -> Self {
-        self.to.rooms.extend(rooms);
-        self
-    }
-
-    /// And this socket.
-    pub fn socket(mut self, socket: SocketId) -> Self {
-        self.to.sockets.push(socket);
-        self
-    }
-
-    /// But not this socket.
-    pub fn except(mut self, socket: SocketId) -> Self {
-        self.to.except_sockets.push(socket);
-        self
-    }
-
-    /// But not those in this room.
-    pub fn except_room(mut self, room: &'s str) -> Self {
-        self.to.except_rooms.push(room);
-        self
-    }
-
-    /// Leave out clients that are behind with what was sent to them before:
-    /// right for what is soon out of date, such as a typing indicator.
-    pub fn volatile(mut self) -> Self {
-        self.loudness = Loudness::Volatile;
-        self
-    }
-
-    /// Sends an event. Answers for how many it was queued; an empty audience
-    /// is no error.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace, the arguments are not a JSON array, or
-    /// the name is reserved or too long.
-    pub fn emit<'a>(self, name: &str, payload: impl Into<Payload<'a>>) -> Result<usize> {
-        let said = self.server.engine.emit(&self.to, name, &payload.into(), self.loudness);
-        self.server.relieve();
-        said
-    }
-
-    /// Sends a raw message; to clients of another dialect the event `message`.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace.
-    pub fn send<'a>(self, data: impl Into<Data<'a>>) -> Result<usize> {
-        let said = self.server.engine.send(&self.to, data.into(), self.loudness);
-        self.server.relieve();
-        said
-    }
-
-    /// Sends an event that asks everybody for an answer: one
-    /// [`Ack`](crate::Event::Ack) for each that answers, leaves or is late,
-    /// and a last [`AcksDone`](crate::Event::AcksDone). Clients of the raw
-    /// dialect receive the event and count as missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`emit`](Self::emit).
-    pub fn ask<'a>(self, name: &str, payload: impl Into<Payload<'a>>, timeout: Duration) -> Result<AckId> {
-        self.server.engine.set_now(self.server.net.now());
-        let asked = self.server.engine.ask(&self.to, name, &payload.into(), timeout);
-        self.server.relieve();
-        asked
-    }
-
-    /// Puts everybody into a room; answers how many they are. If one of them
-    /// is in too many rooms, nobody is.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace, or a limit stands in the way.
-    pub fn join(self, room: &str) -> Result<usize> {
-        self.server.engine.join_all(&self.to, room)
-    }
-
-    /// Takes everybody out of a room; answers how many they are.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace.
-    pub fn leave(self, room: &str) -> Result<usize> {
-        self.server.engine.leave_all_of(&self.to, room)
-    }
-
-    /// Disconnects everybody; answers how many they were.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace.
-    pub fn disconnect(self) -> Result<usize> {
-        self.server.engine.disconnect_all(&self.to, 1000, "")
-    }
-
-    /// Who they are.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such namespace.
-    pub fn sockets(self) -> Result<Vec<SocketId>> {
-        self.server.engine.select(&self.to)
     }
 }

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("hub", 2),
     ("engine", 3),
     ("net", 4),
+    ("audience", 5),
     ("config", 5),
     ("event", 5),
     ("remote", 5),

@@ -915,7 +915,7 @@ static void the_end(salon_server *server, uint16_t port) {
     /* Nothing is left to do, and every call says so or does nothing. */
     ANSWERS(salon_server_poll(server, 0), 0);
     CHECK(salon_server_next_event(server) == NULL);
-    ANSWERS(salon_server_listen(server, "127.0.0.1:0", NULL), CLOSED);
+    ANSWERS(salon_server_listen(server, "127.0.0.1:0", NULL), SALON_ERR_CLOSED);
     ANSWERS(salon_socket_emit(server, socket, "e", NULL, 0), NOT_FOUND);
     ANSWERS(salon_namespace_emit(server, "/", "e", NULL, 0), 0);
     ANSWERS(salon_room_count(server, "/", NULL), 0);

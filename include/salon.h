@@ -875,6 +875,14 @@ int salon_socket_url(struct salon_server *server,
                      salon_socket_id socket,
                      struct salon_bytes *value_out);
 
+// What a Socket.IO client gave as `auth` when it entered: a JSON object, "{}"
+// if it gave none, and for other clients. Stays until the next poll.
+// SALON_ERR_NOT_FOUND for a stale id.
+SALON_API
+int salon_socket_auth(struct salon_server *server,
+                      salon_socket_id socket,
+                      struct salon_bytes *value_out);
+
 // Names the rooms that a client is in: `rooms_out` gets an array of
 // zero-terminated names, which stay until the next poll. Answers how many there
 // are.
@@ -945,6 +953,10 @@ SALON_API
 int salon_namespace_rooms(struct salon_server *server,
                           const char *nsp,
                           const struct salon_bytes **rooms_out);
+
+// Names all namespaces, the dynamic ones included, in no order: as
+// salon_namespace_rooms().
+SALON_API int salon_server_namespaces(struct salon_server *server, const struct salon_bytes **namespaces_out);
 
 // Lists an audience: the first `cap` ids go to `ids_out`, which may be null if
 // `cap` is 0. Answers how many there are in all, or a negative salon_error.

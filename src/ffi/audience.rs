@@ -334,6 +334,28 @@ pub unsafe extern "C" fn salon_namespace_rooms(
     }
 }
 
+/// Names all namespaces, the dynamic ones included, in no order: as
+/// salon_namespace_rooms().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_server_namespaces(
+    server: *mut salon_server,
+    namespaces_out: *mut *const salon_bytes,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        with(server, |inner| {
+            let namespaces = inner.server.namespaces();
+            let mut names = Vec::with_capacity(namespaces.len());
+            for namespace in &namespaces {
+                let kept = inner.keeper.keep(namespace.as_bytes());
+                names.push(salon_bytes { ptr: kept.cast(), len: namespace.len() });
+            }
+            put(namespaces_out, inner.keeper.keep_array(names));
+            Ok(count(namespaces.len()))
+        })
+    }
+}
+
 /// Lists an audience: the first `cap` ids go to `ids_out`, which may be null if
 /// `cap` is 0. Answers how many there are in all, or a negative salon_error.
 #[unsafe(no_mangle)]

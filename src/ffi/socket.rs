@@ -506,6 +506,26 @@ pub unsafe extern "C" fn salon_socket_url(
     }
 }
 
+/// What a Socket.IO client gave as `auth` when it entered: a JSON object, "{}"
+/// if it gave none, and for other clients. Stays until the next poll.
+/// SALON_ERR_NOT_FOUND for a stale id.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_socket_auth(
+    server: *mut salon_server,
+    socket: salon_socket_id,
+    value_out: *mut salon_bytes,
+) -> c_int {
+    // SAFETY: the header's contract for each pointer.
+    unsafe {
+        with(server, |inner| {
+            let socket = id(socket)?;
+            inner.server.user(socket)?;
+            let auth = inner.server.auth(socket).to_owned();
+            give(&mut inner.keeper, Some(auth.as_bytes()), value_out)
+        })
+    }
+}
+
 /// Names the rooms that a client is in: `rooms_out` gets an array of
 /// zero-terminated names, which stay until the next poll. Answers how many there
 /// are.

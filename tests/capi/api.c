@@ -234,6 +234,8 @@ static void null_servers(void) {
     ANSWERS(salon_namespace_close(NULL, "/x"), INVALID);
     ANSWERS(salon_namespace_emit(NULL, "/", "e", NULL, 0), INVALID);
     ANSWERS(salon_namespace_rooms(NULL, "/", &values), INVALID);
+    ANSWERS(salon_server_namespaces(NULL, &values), INVALID);
+    ANSWERS(salon_socket_auth(NULL, 1, &value), INVALID);
     ANSWERS(salon_room_emit(NULL, "/", "r", 0, "e", NULL, 0), INVALID);
     ANSWERS(salon_room_count(NULL, "/", NULL), INVALID);
     ANSWERS(salon_http_respond(NULL, 1, 200, NULL, 0, NULL, 0), INVALID);
@@ -400,6 +402,7 @@ static void names_and_ids(salon_server *server) {
         ANSWERS(salon_socket_header(server, id, "host", &value), NOT_FOUND);
         ANSWERS(salon_socket_query(server, id, "a", &value), NOT_FOUND);
         ANSWERS(salon_socket_url(server, id, &value), NOT_FOUND);
+        ANSWERS(salon_socket_auth(server, id, &value), NOT_FOUND);
         ANSWERS(salon_socket_rooms(server, id, &values), NOT_FOUND);
         ANSWERS(salon_socket_queued(server, id), NOT_FOUND);
         ANSWERS(salon_timer_stop(server, id), NOT_FOUND);
@@ -492,6 +495,11 @@ static void talking(salon_server *server, uint16_t port) {
     ANSWERS(salon_socket_url(server, ann, &value), 0);
     CHECK(strcmp((const char *)value.ptr, "/?name=ann&x=%41") == 0);
     ANSWERS(salon_socket_url(server, ann, NULL), INVALID);
+    ANSWERS(salon_socket_auth(server, ann, &value), 0);
+    CHECK(value.len == 2 && strcmp((const char *)value.ptr, "{}") == 0);
+    ANSWERS(salon_socket_auth(server, ann, NULL), INVALID);
+    CHECK(salon_server_namespaces(server, &rooms) >= 1 && rooms[0].len >= 1);
+    CHECK(salon_server_namespaces(server, NULL) >= 1);
 
     /* Rooms. */
     ANSWERS(salon_socket_join(server, ann, "hall"), 0);

@@ -9,7 +9,7 @@ use super::{
     event::{salon_bytes, salon_socket_id},
     server::{command, count, salon_server, with},
     socket::{data, id, salon_send_flag},
-    text::{array, blobs, optional_text, put, sized, text, text_of_len, texts},
+    text::{array, blobs, give_names, optional_text, put, sized, text, text_of_len, texts},
 };
 use crate::{
     Audience, Payload, Server,
@@ -323,13 +323,7 @@ pub unsafe extern "C" fn salon_namespace_rooms(
     unsafe {
         with(server, |inner| {
             let rooms = inner.server.rooms(text(nsp, "nsp")?)?;
-            let mut names = Vec::with_capacity(rooms.len());
-            for room in &rooms {
-                let kept = inner.keeper.keep(room.as_bytes());
-                names.push(salon_bytes { ptr: kept.cast(), len: room.len() });
-            }
-            put(rooms_out, inner.keeper.keep_array(names));
-            Ok(count(rooms.len()))
+            Ok(give_names(&mut inner.keeper, &rooms, rooms_out))
         })
     }
 }
@@ -345,13 +339,7 @@ pub unsafe extern "C" fn salon_server_namespaces(
     unsafe {
         with(server, |inner| {
             let namespaces = inner.server.namespaces();
-            let mut names = Vec::with_capacity(namespaces.len());
-            for namespace in &namespaces {
-                let kept = inner.keeper.keep(namespace.as_bytes());
-                names.push(salon_bytes { ptr: kept.cast(), len: namespace.len() });
-            }
-            put(namespaces_out, inner.keeper.keep_array(names));
-            Ok(count(namespaces.len()))
+            Ok(give_names(&mut inner.keeper, &namespaces, namespaces_out))
         })
     }
 }

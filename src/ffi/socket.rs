@@ -10,7 +10,7 @@ use super::{
     config::dialect,
     event::{salon_bytes, salon_socket_id},
     server::{command, count, salon_server, with},
-    text::{blobs, bytes, fill, give, optional_text, put, sized, text, text_of_len, texts},
+    text::{blobs, bytes, fill, give, give_names, optional_text, put, sized, text, text_of_len, texts},
 };
 use crate::{
     Accept, AckId, Data, Protocol, Transport,
@@ -539,13 +539,7 @@ pub unsafe extern "C" fn salon_socket_rooms(
     unsafe {
         with(server, |inner| {
             let rooms = inner.server.rooms_of(id(socket)?)?;
-            let mut names = Vec::with_capacity(rooms.len());
-            for room in &rooms {
-                let kept = inner.keeper.keep(room.as_bytes());
-                names.push(salon_bytes { ptr: kept.cast(), len: room.len() });
-            }
-            put(rooms_out, inner.keeper.keep_array(names));
-            Ok(count(rooms.len()))
+            Ok(give_names(&mut inner.keeper, &rooms, rooms_out))
         })
     }
 }

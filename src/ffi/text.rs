@@ -6,7 +6,7 @@ use std::{
     ptr, slice,
 };
 
-use super::event::salon_bytes;
+use super::{event::salon_bytes, server::count};
 use crate::base::error::{Error, Result};
 
 /// A NUL-terminated text of the host's; null is an error.
@@ -149,6 +149,22 @@ pub(super) unsafe fn give(
     let value = value.ok_or_else(|| Error::not_found("there is no such value"))?;
     *place = salon_bytes { ptr: keeper.keep(value).cast(), len: value.len() };
     Ok(0)
+}
+
+/// Hands an array of names out, each with a NUL behind it, and answers how many.
+pub(super) unsafe fn give_names(
+    keeper: &mut Keeper,
+    names: &[impl AsRef<str>],
+    place: *mut *const salon_bytes,
+) -> c_int {
+    let mut entries = Vec::with_capacity(names.len());
+    for name in names {
+        let name = name.as_ref();
+        entries.push(salon_bytes { ptr: keeper.keep(name.as_bytes()).cast(), len: name.len() });
+    }
+    // SAFETY: the header demands null or a place for the answer.
+    unsafe { put(place, keeper.keep_array(entries)) };
+    count(names.len())
 }
 
 /// Texts that are handed out: each with a NUL behind it, at an address that

@@ -9,13 +9,12 @@ use std::{
     io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
     sync::mpsc,
 };
 
-use common::{Client, Host, LONG, Stream, chat};
+use common::{Client, Host, LONG, SocketPath, Stream, chat};
 use salon::{
-    Accept, Config, Dialect, ErrorKind, Event, Events, Keep, Limits, LocalAddress, Namespace, Reason, Server,
+    Accept, Config, Dialect, ErrorKind, Event, Keep, Limits, LocalAddress, Namespace, Reason, Server,
     SocketId,
 };
 use serde_json::{Value, json};
@@ -26,27 +25,6 @@ const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnec
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 const NOTHING: Vec<Value> = Vec::new();
-
-/// A path for a socket that no other test uses; the file goes with this.
-struct Path(PathBuf);
-
-impl Path {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("salon-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        Self(path)
-    }
-
-    fn address(&self) -> String {
-        format!("unix:{}", self.0.display())
-    }
-}
-
-impl Drop for Path {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 fn new_server() -> Server {
     Server::new(Config::default()).unwrap()
@@ -80,7 +58,7 @@ fn id_of(host: &Host, sid: &str) -> SocketId {
 
 #[test]
 fn one_server_listens_at_many_addresses_of_all_kinds() {
-    let path = Path::new("many");
+    let path = SocketPath::new("many");
     let mut server = new_server();
     let v4 = tcp(&server.listen("127.0.0.1:0").unwrap());
     let again = tcp(&server.listen("127.0.0.1:0").unwrap());
@@ -104,7 +82,7 @@ fn one_server_listens_at_many_addresses_of_all_kinds() {
 
 #[test]
 fn a_socket_file_that_was_left_behind_is_replaced() {
-    let path = Path::new("stale");
+    let path = SocketPath::new("stale");
     drop(UnixListener::bind(&path.0).unwrap());
     assert!(path.0.exists());
     let mut server = new_server();
@@ -115,7 +93,7 @@ fn a_socket_file_that_was_left_behind_is_replaced() {
 
 #[test]
 fn a_socket_file_of_a_live_server_is_an_error() {
-    let path = Path::new("live");
+    let path = SocketPath::new("live");
     let live = UnixListener::bind(&path.0).unwrap();
     let error = new_server().listen(&path.address()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
@@ -127,11 +105,11 @@ fn a_socket_file_of_a_live_server_is_an_error() {
 
 #[test]
 fn an_ordinary_file_in_the_way_is_an_error_and_stays() {
-    let path = Path::new("file");
+    let path = SocketPath::new("file");
     std::fs::write(&path.0, "precious").unwrap();
     assert_eq!(new_server().listen(&path.address()).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(std::fs::read_to_string(&path.0).unwrap(), "precious");
-    let linked = Path::new("link");
+    let linked = SocketPath::new("link");
     std::os::unix::fs::symlink(&path.0, &linked.0).unwrap();
     assert_eq!(new_server().listen(&linked.address()).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(std::fs::read_to_string(&path.0).unwrap(), "precious");
@@ -139,7 +117,7 @@ fn an_ordinary_file_in_the_way_is_an_error_and_stays() {
 
 #[test]
 fn sockets_that_listen_already_are_taken_over() {
-    let path = Path::new("adopted");
+    let path = SocketPath::new("adopted");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // This client is at the door before the server knows of it.
@@ -504,7 +482,7 @@ fn the_host_knows_who_is_there() {
 
 #[test]
 fn a_unix_client_has_no_address_and_a_handshake_goes_with_its_poll() {
-    let path = Path::new("peer");
+    let path = SocketPath::new("peer");
     let mut server = new_server();
     server.listen(&path.address()).unwrap();
     let host = Host::start(server, |server, event| {
@@ -611,98 +589,6 @@ fn a_message_and_its_senders_end_in_one_turn_do_not_end_the_host() {
     for _ in 0..50 {
         seen.recv_timeout(LONG).unwrap();
     }
-}
-
-// The end.
-
-#[test]
-fn a_shutdown_says_goodbye_delivers_what_was_said_and_tells_when_it_is_done() {
-    let path = Path::new("shutdown");
-    let (sender, stopped) = mpsc::channel();
-    let mut server = Server::bind("127.0.0.1:0", Config { http: true, ..Config::default() }).unwrap();
-    server.listen(&path.address()).unwrap();
-    server.open("/guarded", Namespace::default().guarded()).unwrap();
-    let host = Host::start(server, move |_, event| match event {
-        Event::Stopped => sender.send(None).unwrap(),
-        Event::Disconnect { reason, code, .. } => sender.send(Some((*reason, *code))).unwrap(),
-        _ => {}
-    });
-    let mut client = host.client("/");
-    client.greeting();
-    let mut idle = host.http();
-    let address = host.address;
-    let waiting = std::thread::spawn(move || Client::refused(address, "/guarded"));
-    host.until("all three are there", |server| server.stats().sessions == 2 && server.stats().accepted == 3);
-    host.with(|server| {
-        server.to("/").emit("last", "[]").unwrap();
-        server.shutdown();
-        assert!(server.addresses().is_empty());
-    });
-    assert_eq!(client.hear()["event"], "last");
-    assert_eq!(client.end().map(u16::from), Some(1001));
-    assert_eq!(waiting.join().unwrap(), 503);
-    assert!(idle.is_over());
-    let mut said: Vec<_> = (0..2).map(|_| stopped.recv_timeout(LONG).unwrap().unwrap()).collect();
-    said.sort_by_key(|(_, code)| *code);
-    assert_eq!(said, [(Reason::Shutdown, None), (Reason::Shutdown, Some(1001))]);
-    drop((client, idle));
-    assert_eq!(stopped.recv_timeout(LONG).unwrap(), None);
-    assert!(TcpStream::connect(host.address).is_err());
-}
-
-#[test]
-fn a_shutdown_cuts_off_who_does_not_answer() {
-    let limits = Limits { close_timeout_ms: 100, ..Limits::default() };
-    let mut server = Server::bind("127.0.0.1:0", Config { limits, ..Config::default() }).unwrap();
-    let address = tcp(&server.addresses()[0]);
-    let mut events = Events::default();
-    let silent = std::thread::spawn(move || Client::connect(address, "/"));
-    while server.count("/", None).unwrap() == 0 {
-        server.poll(&mut events, Some(LONG)).unwrap();
-    }
-    let _silent = silent.join().unwrap();
-    server.shutdown();
-    let mut is_stopped = false;
-    while !is_stopped {
-        server.poll(&mut events, None).unwrap();
-        is_stopped = events.iter().any(|event| matches!(event, Event::Stopped));
-    }
-    assert_eq!(server.stats().connections, 0);
-}
-
-#[test]
-fn a_shutdown_cuts_off_who_goes_on_talking() {
-    let limits = Limits { close_timeout_ms: 100, ..Limits::default() };
-    let (sender, stopped) = mpsc::channel();
-    let mut server = Server::bind("127.0.0.1:0", Config { limits, ..Config::default() }).unwrap();
-    server.open("/", Namespace::default().dialect(Dialect::Raw)).unwrap();
-    let host = Host::start(server, move |_, event| {
-        if let Event::Stopped = event {
-            sender.send(()).unwrap();
-        }
-    });
-    let client = host.client("/");
-    let mut writer = client.socket.get_ref().try_clone().unwrap();
-    let talking = std::thread::spawn(move || {
-        let frames = [0x82, 0x80, 0, 0, 0, 0].repeat(100_000);
-        while writer.write_all(&frames).is_ok() {}
-    });
-    host.until("it talks", |server| server.stats().messages_in > 1_000);
-    host.with(Server::shutdown);
-    stopped.recv_timeout(LONG).unwrap();
-    talking.join().unwrap();
-}
-
-#[test]
-fn a_shutdown_with_nobody_there_is_done_at_once_and_once() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).unwrap();
-    server.shutdown();
-    let mut events = Events::default();
-    server.poll(&mut events, None).unwrap();
-    assert!(matches!(events.iter().next(), Some(Event::Stopped)), "{events:?}");
-    server.shutdown();
-    server.poll(&mut events, Some(std::time::Duration::ZERO)).unwrap();
-    assert!(events.is_empty());
 }
 
 #[test]

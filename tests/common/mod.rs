@@ -8,6 +8,7 @@ use std::{
     fmt::Debug,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::mpsc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -354,5 +355,26 @@ impl Http {
         self.reader.read_line(&mut line).unwrap();
         assert!(line.ends_with("\r\n"), "the answer breaks off: {line:?}");
         line.trim_end().to_owned()
+    }
+}
+
+/// A path for a socket that no other test uses; the file goes with this.
+pub(crate) struct SocketPath(pub(crate) PathBuf);
+
+impl SocketPath {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("salon-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.0.display())
+    }
+}
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }

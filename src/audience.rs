@@ -94,8 +94,7 @@ impl<'s> Audience<'s> {
     ///
     /// As [`emit`](Self::emit).
     pub fn ask<'a>(self, name: &str, payload: impl Into<Payload<'a>>, timeout: Duration) -> Result<AckId> {
-        self.server.tick();
-        let asked = self.server.engine.ask(&self.to, name, &payload.into(), timeout);
+        let asked = self.server.engine_now().ask(&self.to, name, &payload.into(), timeout);
         self.server.relieve();
         asked
     }
@@ -125,7 +124,7 @@ impl<'s> Audience<'s> {
     ///
     /// If there is no such namespace.
     pub fn disconnect(self) -> Result<usize> {
-        self.server.engine.disconnect_all(&self.to, 1000, "")
+        self.server.engine_now().disconnect_all(&self.to, 1000, "")
     }
 
     /// Who they are.

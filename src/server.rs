@@ -162,14 +162,13 @@ impl Server {
     /// [`close_timeout_ms`](Limits::close_timeout_ms).
     pub fn shutdown(&mut self) {
         self.net.stop_listening();
-        self.engine.close();
+        self.engine_now().close();
     }
 
     /// The same, and whoever is still connected after `grace` is cut off.
     pub fn shutdown_within(&mut self, grace: Duration) {
-        self.tick();
         self.net.stop_listening();
-        self.engine.close_within(grace);
+        self.engine_now().close_within(grace);
     }
 
     /// How long a foreign loop may sleep before it calls [`poll`](Self::poll)
@@ -221,7 +220,7 @@ impl Server {
     ///
     /// If there is no such namespace.
     pub fn close(&mut self, namespace: &str) -> Result<()> {
-        self.engine.close_namespace(namespace)
+        self.engine_now().close_namespace(namespace)
     }
 
     /// Names of all namespaces, in no particular order.
@@ -240,7 +239,7 @@ impl Server {
     /// If it was accepted before, if the client did not offer the subprotocol,
     /// or if a room's name is too long.
     pub fn accept(&mut self, socket: SocketId, accept: Accept<'_>) -> Result<()> {
-        self.engine.accept(socket, &accept)
+        self.engine_now().accept(socket, &accept)
     }
 
     /// Sends a waiting client away with an HTTP status from 400 to 599 and a
@@ -250,7 +249,7 @@ impl Server {
     ///
     /// If it was accepted before, or if the status is out of range.
     pub fn reject(&mut self, socket: SocketId, status: u16, message: &str) -> Result<()> {
-        self.engine.reject(socket, status, message, None)
+        self.engine_now().reject(socket, status, message, None)
     }
 
     /// The same with a JSON value for a Socket.IO client, which finds it in its
@@ -260,7 +259,7 @@ impl Server {
     ///
     /// As [`reject`](Self::reject); also if `data` is not JSON.
     pub fn reject_with(&mut self, socket: SocketId, status: u16, message: &str, data: &str) -> Result<()> {
-        self.engine.reject(socket, status, message, Some(data))
+        self.engine_now().reject(socket, status, message, Some(data))
     }
 
     // Rooms.
@@ -365,7 +364,9 @@ impl Server {
         name: &str,
         payload: impl Into<Payload<'a>>,
     ) -> Result<usize> {
-        self.engine.emit_one(socket, name, &payload.into(), Loudness::Volatile)
+        let said = self.engine.emit_one(socket, name, &payload.into(), Loudness::Volatile);
+        self.relieve();
+        said
     }
 
     /// Sends a raw message to one client. For a client of another dialect it is
@@ -394,8 +395,7 @@ impl Server {
         payload: impl Into<Payload<'a>>,
         timeout: Duration,
     ) -> Result<AckId> {
-        self.tick();
-        let asked = self.engine.ask_one(socket, name, &payload.into(), timeout);
+        let asked = self.engine_now().ask_one(socket, name, &payload.into(), timeout);
         self.relieve();
         asked
     }
@@ -421,7 +421,7 @@ impl Server {
     ///
     /// If the id is stale.
     pub fn disconnect(&mut self, socket: SocketId) -> Result<()> {
-        self.engine.disconnect(socket, 1000, "")
+        self.engine_now().disconnect(socket, 1000, "")
     }
 
     /// The same with a close code (RFC 6455 §7.4) and a text of at most 123
@@ -431,7 +431,7 @@ impl Server {
     ///
     /// If the code may not be sent by a server, or the text is longer.
     pub fn disconnect_with(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
-        self.engine.disconnect(socket, code, text)
+        self.engine_now().disconnect(socket, code, text)
     }
 
     /// Disconnects a client from all its namespaces and closes its session.
@@ -440,7 +440,7 @@ impl Server {
     ///
     /// If the id is stale.
     pub fn disconnect_client(&mut self, socket: SocketId) -> Result<()> {
-        self.engine.disconnect_client(socket)
+        self.engine_now().disconnect_client(socket)
     }
 
     /// The host's own number for a socket; 0 unless it was set.
@@ -580,8 +580,7 @@ impl Server {
     /// Raises [`Timer`](crate::Event::Timer) with `tag` after `delay`, and then
     /// every `interval` if there is one. To the millisecond.
     pub fn start_timer(&mut self, delay: Duration, interval: Option<Duration>, tag: u64) -> TimerId {
-        self.tick();
-        self.engine.start_timer(delay, interval, tag)
+        self.engine_now().start_timer(delay, interval, tag)
     }
 
     /// Stops a timer. No event of it comes after the ones of this poll.
@@ -593,9 +592,11 @@ impl Server {
         self.engine.stop_timer(timer)
     }
 
-    /// Tells the engine what time it is, for deadlines that begin now.
-    pub(crate) fn tick(&mut self) {
+    /// The engine, knowing what time it is, for commands whose deadlines begin
+    /// now: since the last poll the host may have slept for long.
+    pub(crate) fn engine_now(&mut self) -> &mut Engine {
         self.engine.set_now(self.net.now());
+        &mut self.engine
     }
 
     /// A queue that has reached its cap is offered to the kernel before more

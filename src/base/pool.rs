@@ -9,6 +9,8 @@ pub(crate) struct BufferPool {
     held: usize,
 }
 
+/// A buffer below this costs more to keep than to make.
+const SMALLEST_KEPT: usize = 1 << 10;
 /// A buffer above this goes back to the allocator.
 const LARGEST_KEPT: usize = 2 << 20;
 /// All spare buffers together.
@@ -25,7 +27,7 @@ impl BufferPool {
     /// Gives a buffer back.
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
-        if capacity == 0 || capacity > LARGEST_KEPT || self.held + capacity > MOST_HELD {
+        if !(SMALLEST_KEPT..=LARGEST_KEPT).contains(&capacity) || self.held + capacity > MOST_HELD {
             return;
         }
         buffer.clear();
@@ -43,6 +45,7 @@ mod tests {
         let mut pool = BufferPool::default();
         pool.give(Vec::new());
         pool.give(Vec::with_capacity(LARGEST_KEPT + 1));
+        pool.give(b"AA".to_vec());
         assert!(pool.spare.is_empty());
         for _ in 0..10 {
             pool.give(Vec::with_capacity(1 << 20));

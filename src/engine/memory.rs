@@ -19,14 +19,20 @@ enum Holder {
 impl Engine {
     /// Called after each flush, which is when memory is at its least.
     pub(super) fn keep_memory_bound(&mut self) {
-        while (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes {
-            let connections = self.connections.iter().map(|(key, _)| Holder::Connection(key as u32));
-            let sessions = self.sessions.iter().map(|(key, _)| Holder::Session(key as u32));
-            let Some(most) = connections.chain(sessions).max_by_key(|holder| self.held_by(*holder)) else {
-                return;
-            };
+        if !self.is_over_memory() {
+            return;
+        }
+        let connections = self.connections.iter().map(|(key, _)| Holder::Connection(key as u32));
+        let sessions = self.sessions.iter().map(|(key, _)| Holder::Session(key as u32));
+        let mut holders: Vec<(usize, Holder)> =
+            connections.chain(sessions).map(|holder| (self.held_by(holder), holder)).collect();
+        holders.sort_by_key(|(held, _)| *held);
+        while self.is_over_memory()
+            && let Some((_, most)) = holders.pop()
+        {
+            // Its connection may have taken it along.
             if self.held_by(most) == 0 {
-                return;
+                continue;
             }
             match most {
                 Holder::Connection(key) => self.give_up(key),
@@ -36,6 +42,10 @@ impl Engine {
                 },
             }
         }
+    }
+
+    fn is_over_memory(&self) -> bool {
+        (self.chunks.bytes() + self.partial_bytes) as u64 > self.config.limits.memory_bytes
     }
 
     fn held_by(&self, holder: Holder) -> usize {

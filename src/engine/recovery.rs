@@ -195,6 +195,13 @@ impl Engine {
         self.store(&to, outgoing, loudness)
     }
 
+    /// The event stored last was refused, and the host told so: it was never said.
+    pub(super) fn unstore(&mut self) {
+        if let Some(event) = self.recovery.ring.pop_back() {
+            self.recovery.ring_bytes -= event.bytes;
+        }
+    }
+
     /// Gives up what is over a bound. What is older than the window and a
     /// heartbeat has reached everybody who may still come back.
     fn trim_ring(&mut self) {

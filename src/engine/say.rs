@@ -259,6 +259,9 @@ impl Engine {
                 if self.config.overflow == Overflow::Disconnect {
                     return Ok(0);
                 }
+                if offset.is_some() {
+                    self.unstore();
+                }
                 Err(Error::new(
                     ErrorKind::Backpressure,
                     "the client reads too slowly: its send queue is full",

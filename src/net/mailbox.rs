@@ -89,7 +89,8 @@ impl Mailbox {
 
     /// Does errands, up to a measure, so that threads which never stop do not
     /// keep clients from being heard. Answers whether there are more.
-    pub(super) fn deliver(&self, engine: &mut Engine) -> bool {
+    /// After each, `relieve` may offer to the kernel what was said.
+    pub(super) fn deliver(&self, engine: &mut Engine, mut relieve: impl FnMut(&mut Engine)) -> bool {
         if !self.waked.swap(false, Ordering::AcqRel) {
             return false;
         }
@@ -106,7 +107,10 @@ impl Mailbox {
             }
             !inner.errands.is_empty()
         };
-        taken.into_iter().for_each(|errand: Errand| errand(engine));
+        for errand in taken {
+            errand(engine);
+            relieve(engine);
+        }
         if has_more {
             self.waked.store(true, Ordering::Release);
         }

@@ -139,21 +139,26 @@ impl Net {
         let now = self.now();
         engine.flush(&mut self.transports, now);
         engine.begin_turn(events, now);
-        self.has_errands = self.mailbox.deliver(engine);
+        self.run_errands(engine, now);
         if engine.is_closed() {
             self.stop_listening();
         }
         engine.resume(now);
         self.collect_wanting(engine);
-        let timeout = self.timeout(engine, now, timeout);
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            // A signal: whoever asked to be waked by it gets a turn.
-            Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
-            Err(error) => return Err(Error::io("can't wait for the network", error)),
-        }
+        self.wait(self.timeout(engine, now, timeout))?;
         let now = self.now();
+        engine.set_now(now);
         self.note_events(engine, now);
+        // There may be more than fits: who has been heard of must be known
+        // before deadlines are judged.
+        while self.events.iter().count() == self.events.capacity() && self.events.capacity() < MOST_EVENTS {
+            self.events = mio::Events::with_capacity(self.events.capacity() * 2);
+            self.wait(Some(Duration::ZERO))?;
+            self.note_events(engine, now);
+        }
+        if !self.has_errands {
+            self.run_errands(engine, now);
+        }
         self.accept(engine, now);
         self.read(engine, now);
         let transports = &self.transports;
@@ -162,6 +167,30 @@ impl Net {
         self.reap(engine);
         engine.take_turn(events);
         Ok(())
+    }
+
+    /// Waits for the system to say that something has changed.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => Ok(()),
+            // A signal: whoever asked to be waked by it gets a turn.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            Err(error) => Err(Error::io("can't wait for the network", error)),
+        }
+    }
+
+    /// Does what other threads want done; a queue that is at its cap meanwhile
+    /// is offered to the kernel before the next errand.
+    fn run_errands(&mut self, engine: &mut Engine, now: Millis) {
+        let Self { mailbox, transports, .. } = self;
+        self.has_errands = mailbox.deliver(engine, |engine| {
+            if engine.is_pressed() {
+                engine.flush(transports, now);
+            }
+        });
     }
 
     /// Offers to the kernel what the host has said so far.
@@ -183,9 +212,7 @@ impl Net {
 
     /// Notes what the system says has changed.
     fn note_events(&mut self, engine: &mut Engine, now: Millis) {
-        let mut count = 0;
         for event in &self.events {
-            count += 1;
             match event.token() {
                 WAKER => {}
                 token => match listener_index(token, self.listeners.len()) {
@@ -214,12 +241,6 @@ impl Net {
                     }
                 },
             }
-        }
-        if !self.has_errands {
-            self.has_errands = self.mailbox.deliver(engine);
-        }
-        if count == self.events.capacity() && count < MOST_EVENTS {
-            self.events = mio::Events::with_capacity(count * 2);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Clients that lost their connection and come back (Socket.IO 5, §8).
 
 use super::*;
-use crate::engine::config::Recovery;
+use crate::engine::config::{Overflow, Recovery};
 
 fn recovering(change: impl FnOnce(&mut Recovery)) -> Salon {
     let mut recovery = Recovery::default();
@@ -119,6 +119,23 @@ fn member_that_was_away_is_the_same_with_all_it_missed() {
     salon.quiet();
     assert_eq!(salon.frames(client).len(), 2);
     assert_eq!(salon.after(121_000), NOTHING, "it is not told as expired");
+}
+
+#[test]
+fn event_that_was_refused_is_not_replayed() {
+    let mut config = config_of(|socketio| socketio.recovery = Some(Recovery::default()));
+    (config.overflow, config.limits.queue_bytes) = (Overflow::Drop, 100);
+    let mut salon = Salon::new(config);
+    let (client, memory) = salon.member();
+    salon.room(client, 0);
+    assert_eq!(salon.emit_to(0, "kept", "[1]").unwrap(), 1);
+    salon.turn();
+    let refused = salon.emit_to(0, "refused", &format!("[\"{}\"]", "x".repeat(200)));
+    assert_eq!(kind(refused), ErrorKind::Backpressure);
+    salon.drops(client);
+    let (_, _, frames) = salon.comes_back(&memory);
+    assert_eq!(frames.len(), 2, "{frames:?}");
+    assert!(frames[0].starts_with(r#"text 42["kept",1,""#), "{frames:?}");
 }
 
 #[test]

@@ -56,12 +56,6 @@
 #define SALON_API
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
-#define SALON_MUST_USE __attribute__((warn_unused_result))
-#else
-#define SALON_MUST_USE
-#endif
-
 // Zeroes a struct in C and in C++: `salon_config config = SALON_ZERO;`.
 #ifdef __cplusplus
 #define SALON_ZERO {}
@@ -181,7 +175,7 @@ typedef enum salon_event_type {
     // same in words), tag (the WebSocket close code), data (the text beside
     // it), attachments (the rooms it was in). Exactly one for each socket that
     // was announced. SALON_EVENT_FLAG_MAY_RETURN: EXPIRED or a CONNECT with
-    // this id as its tag follows.
+    // this id as its tag follows, and keeps the user pointer until then.
     SALON_EVENT_DISCONNECT = 3,
     // A client sent an event: socket, nsp, name, data (a JSON array of its
     // arguments), attachments, and ack if it wants an answer.
@@ -218,8 +212,9 @@ typedef enum salon_event_type {
     SALON_EVENT_LEFT = 17,
     // A Socket.IO client has moved from polling to WebSocket: socket, nsp.
     SALON_EVENT_UPGRADED = 18,
-    // A client that might have come back has not: tag (the id that it had),
-    // nsp, user.
+    // A client that might have come back has not, or has come back with another
+    // user pointer: tag (the id that it had), nsp, user (the last that is heard
+    // of it).
     SALON_EVENT_EXPIRED = 19,
 } salon_event_type;
 
@@ -680,7 +675,8 @@ SALON_API int salon_server_flush(struct salon_server *server);
 
 // Stops listening and says goodbye to every client. What was said before is
 // still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED is the last event.
+// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
+// Timers and posts of yours go on.
 SALON_API int salon_server_shutdown(struct salon_server *server, uint32_t grace_ms);
 
 // For a loop of your own: watch this descriptor for readability, and when it is
@@ -798,7 +794,8 @@ int salon_ack_answer(struct salon_server *server,
                      size_t attachment_count);
 
 // Sends a raw message to one client; to a client of another dialect it is the
-// event "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left.
+// event "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left or
+// a volatile message was left out.
 // SALON_ERR_INVALID for a text that is not UTF-8; SALON_ERR_BACKPRESSURE as
 // salon_socket_emit().
 SALON_API
@@ -824,7 +821,8 @@ SALON_API int salon_socket_disconnect(struct salon_server *server, salon_socket_
 
 // Disconnects a client from its namespace with a WebSocket close code (RFC 6455
 // §7.4) and a text of at most 123 bytes, which a plain WebSocket is told.
-// SALON_ERR_INVALID if the code may not be sent or the text is longer.
+// SALON_ERR_INVALID for a code that may not be sent, SALON_ERR_LIMIT for a longer
+// text.
 SALON_API
 int salon_socket_disconnect_with(struct salon_server *server,
                                  salon_socket_id socket,
@@ -898,8 +896,8 @@ SALON_API ptrdiff_t salon_socket_queued(const struct salon_server *server, salon
 //
 // An audience is encoded for once, however many it has. These answer for how
 // many clients something was queued or done: an empty audience is 0, no error.
-// SALON_ERR_NOT_FOUND if the namespace is not open, or for a stale id among
-// `sockets`.
+// SALON_ERR_NOT_FOUND if the namespace is not open, or for a zero among
+// `sockets`; who has left is passed over.
 
 // Sends an event to an audience; null is everybody on the server. Names and
 // arguments as for one socket; full queues are skipped.
@@ -1117,7 +1115,9 @@ int salon_remote_send(const struct salon_remote *remote,
                       size_t len,
                       uint32_t flags);
 
-// Lets a waiting client in, with your pointer for it; null keeps it.
+// Lets a waiting client in, with your pointer for it; null keeps the one that it
+// has. Whether it has left meanwhile is not known here: a pointer that must not
+// be lost is better set by salon_socket_set_user() at its CONNECT_REQUEST.
 SALON_API int salon_remote_accept(const struct salon_remote *remote, salon_socket_id socket, void *user);
 
 // Turns a waiting client away; see salon_socket_reject().

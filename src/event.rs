@@ -246,8 +246,8 @@ pub enum Event<'a> {
         /// The poster's bytes.
         data: &'a [u8],
     },
-    /// A client that might have come back has not: what the host keeps for it
-    /// can be freed.
+    /// A client that might have come back has not, or has come back and was
+    /// given another number: what the host keeps for it can be freed.
     Expired {
         /// The id that it had, which has long been stale.
         socket: SocketId,

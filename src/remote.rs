@@ -110,7 +110,13 @@ impl Remote {
     /// See [`Remote`].
     pub fn accept(&self, socket: SocketId, user: u64) -> Result<()> {
         let accept = if user == 0 { Accept::default() } else { Accept::default().user(user) };
-        self.leave(0, move |engine| give_up_on(engine.accept(socket, &accept)))
+        self.leave(0, move |engine| {
+            give_up_on(engine.accept(socket, &accept));
+            // Who left in this turn gives it back in its Disconnect.
+            if user != 0 {
+                give_up_on(engine.set_user(socket, user));
+            }
+        })
     }
 
     /// Sends a waiting client away.

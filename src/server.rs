@@ -61,8 +61,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the system gives no event queue or no random numbers.
+    /// If the path of Socket.IO or an allowed origin can't be one, or if the
+    /// system gives no event queue or no random numbers.
     pub fn new(config: Config) -> Result<Self> {
+        config.check()?;
         let mut probe = [0; 8];
         getrandom::fill(&mut probe)
             .map_err(|error| Error::io("the system gives no random numbers", std::io::Error::other(error)))?;
@@ -378,6 +380,17 @@ impl Server {
     /// send queue is full.
     pub fn send<'a>(&mut self, socket: SocketId, data: impl Into<Data<'a>>) -> Result<usize> {
         let said = self.engine.send_one(socket, data.into(), Loudness::Normal);
+        self.relieve();
+        said
+    }
+
+    /// Sends a raw message to one client, unless it is behind with earlier ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), except for a full queue.
+    pub fn send_volatile<'a>(&mut self, socket: SocketId, data: impl Into<Data<'a>>) -> Result<usize> {
+        let said = self.engine.send_one(socket, data.into(), Loudness::Volatile);
         self.relieve();
         said
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use house::{House, Seen, hears_nothing_of_it, mistake, upgrade};
 use salon::{
-    Accept, AckId, Config, Data, Dialect, ErrorKind, Namespace, Payload, RequestId, Result, Server, SocketId,
+    Accept, AckId, Config, Data, Dialect, ErrorKind, Namespace, Origins, Payload, RequestId, Result, Server,
+    SocketId, SocketIo,
 };
 
 const LATER: Duration = Duration::from_secs(60);
@@ -24,6 +25,7 @@ const SOCKET_CALLS: &[SocketCall] = &[
     ("emit", |server, id| server.emit(id, "a", "[]").map(drop)),
     ("emit_volatile", |server, id| server.emit_volatile(id, "a", "[]").map(drop)),
     ("send", |server, id| server.send(id, "a").map(drop)),
+    ("send_volatile", |server, id| server.send_volatile(id, "a").map(drop)),
     ("ask", |server, id| server.ask(id, "a", "[]", LATER).map(drop)),
     ("disconnect", |server, id| server.disconnect(id)),
     ("disconnect_with", |server, id| server.disconnect_with(id, 4000, "bye")),
@@ -345,4 +347,21 @@ fn a_client_of_the_raw_dialect_cannot_be_asked() {
     mistake(&mut house, ErrorKind::State, "raw dialect", |server| server.ask(socket, "a", "[]", LATER));
     house.server.send(socket, Data::Text("first")).unwrap();
     assert_eq!(client.hear(&mut house), "first");
+}
+
+#[test]
+fn a_path_of_socket_io_or_an_origin_that_cant_be_one_makes_no_server() {
+    for path in ["", "/", "//", "socket.io/", "/socket.io"] {
+        let socketio = Some(SocketIo { path: path.to_owned(), ..SocketIo::default() });
+        let error = Server::new(Config { socketio, ..Config::default() }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{path:?}");
+        assert!(error.to_string().contains("/socket.io/"), "{error}");
+    }
+    for origin in ["example.org", "", "*"] {
+        let origins = Origins::List(vec!["https://example.org".to_owned(), origin.to_owned()]);
+        let error = Server::new(Config { origins, ..Config::default() }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{origin:?}");
+    }
+    let origins = Origins::List(vec!["https://example.org".to_owned(), "null".to_owned()]);
+    Server::new(Config { origins, ..Config::default() }).unwrap();
 }

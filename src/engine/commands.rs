@@ -318,6 +318,9 @@ impl Engine {
     pub(crate) fn set_user(&mut self, socket: SocketId, user: u64) -> Result<()> {
         let entry = self.hub.get_mut(socket).ok_or_else(|| hub::stale(socket))?;
         entry.user = user;
+        if entry.stage == Stage::Left {
+            self.set_user_of_gone(socket, user);
+        }
         Ok(())
     }
 

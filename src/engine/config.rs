@@ -1,6 +1,9 @@
 //! How a server behaves.
 
-use crate::base::limits::Limits;
+use crate::base::{
+    error::{Error, Result},
+    limits::Limits,
+};
 
 /// How a server behaves. Start from [`Config::default`] and change what you
 /// need.
@@ -45,10 +48,30 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Finds what can't be meant.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(SocketIo { path, .. }) = &self.socketio
+            && !(path.len() > 2 && path.starts_with('/') && path.ends_with('/'))
+        {
+            return Err(Error::invalid(format!(
+                "the path of Socket.IO must be like /socket.io/, not {path:?}"
+            )));
+        }
+        if let Origins::List(origins) = &self.origins
+            && let Some(bad) = origins.iter().find(|origin| *origin != "null" && !origin.contains("://"))
+        {
+            return Err(Error::invalid(format!("an origin is like https://example.org, not {bad:?}")));
+        }
+        Ok(())
+    }
+}
+
 /// How Socket.IO clients are served (Socket.IO 5 over Engine.IO 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketIo {
-    /// Requests whose path begins with this are Engine.IO's. Ends in a slash.
+    /// Requests whose path begins with this are Engine.IO's. Begins and ends in
+    /// a slash.
     pub path: String,
     /// Serve long polling.
     pub polling: bool,

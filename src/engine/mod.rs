@@ -7,7 +7,7 @@
 //! randomness in here: the same calls give the same bytes.
 //!
 //! Methods come in kinds: what the loop tells the engine (this file and
-//! `flush`), what clients do (`http`, `websocket`), what the host commands
+//! `flush`), what clients do (`http`, `plain`, `polling`, `socketio`), what the host commands
 //! (`commands`, `say`).
 
 mod acks;

@@ -267,6 +267,15 @@ impl Engine {
         true
     }
 
+    /// The host's number for a socket that has just left, and may come back.
+    pub(super) fn set_user_of_gone(&mut self, socket: SocketId, user: u64) {
+        let Recovery { expiries, gone, .. } = &mut self.recovery;
+        let pid = expiries.iter().rev().find(|(.., left)| *left == socket).map(|(_, pid, _)| pid);
+        if let Some(gone) = pid.and_then(|pid| gone.get_mut(pid)).filter(|gone| gone.socket == socket) {
+            gone.user = user;
+        }
+    }
+
     /// Over the number of sockets that may be away, the oldest expire.
     pub(super) fn trim_gone(&mut self) {
         let most = self.window().map_or(0, |window| window.sockets as usize);
@@ -357,9 +366,14 @@ impl Engine {
         if self.recovery.gone.get(&pid).is_some_and(|gone| gone.socket == socket)
             && let Some(gone) = self.recovery.gone.remove(&pid)
         {
-            let nsp = self.turn.text(&gone.nsp);
-            self.turn.push(Record::Expired { socket: gone.socket, nsp, user: gone.user });
+            self.tell_expired(&gone);
         }
+    }
+
+    /// What the host keeps for a socket is not needed any more.
+    pub(super) fn tell_expired(&mut self, gone: &Gone) {
+        let nsp = self.turn.text(&gone.nsp);
+        self.turn.push(Record::Expired { socket: gone.socket, nsp, user: gone.user });
     }
 }
 

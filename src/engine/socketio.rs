@@ -323,9 +323,18 @@ impl Engine {
         };
         let back = claim.and_then(|(pid, after)| Some((self.take_gone(&pid, after)?, after)));
         self.hub.admit(socket, route);
-        let user = accept.user.or(back.as_ref().map(|(gone, _)| gone.user));
-        if let (Some(user), Some(entry)) = (user, self.hub.get_mut(socket)) {
-            entry.user = user;
+        let old = back.as_ref().map_or(0, |(gone, _)| gone.user);
+        if let Some(entry) = self.hub.get_mut(socket) {
+            entry.user = accept.user.unwrap_or(entry.user);
+            if entry.user == 0 {
+                entry.user = old;
+            } else if old != 0
+                && old != entry.user
+                && let Some((gone, _)) = &back
+            {
+                // Two numbers for one client: the host gets the old one back.
+                self.tell_expired(gone);
+            }
         }
         let old_rooms = back.iter().flat_map(|(gone, _)| gone.rooms.iter().map(String::as_str));
         for room in old_rooms.chain(accept.rooms.iter().copied()) {

@@ -9,7 +9,7 @@ use super::{
     event::{salon_bytes, salon_socket_id},
     server::{command, count, salon_server, with},
     socket::{data, id, salon_send_flag},
-    text::{array, blobs, give_names, optional_text, put, sized, text, text_of_len, texts},
+    text::{array, blobs, give_names, optional_args, optional_text, put, sized, text, texts},
 };
 use crate::{
     Audience, Payload, Server,
@@ -78,11 +78,6 @@ pub enum salon_message_flag {
     SALON_MESSAGE_VOLATILE = 1,
 }
 
-// SAFETY: structs of numbers and pointers, of which all zeros are a value.
-const EVERYBODY: salon_audience = unsafe { std::mem::zeroed() };
-// SAFETY: the same.
-const NOTHING: salon_message = unsafe { std::mem::zeroed() };
-
 /// An audience's parts, checked.
 pub(super) struct To<'a> {
     pub(super) nsp: Option<&'a str>,
@@ -96,7 +91,7 @@ impl<'a> To<'a> {
     pub(super) unsafe fn read(given: *const salon_audience) -> Result<Self> {
         // SAFETY: the header's contract for the struct and what it points to.
         unsafe {
-            let given = sized(given, EVERYBODY, size_of::<usize>(), "salon_audience")?;
+            let given = sized(given, "salon_audience")?;
             let ids = |ids: &[salon_socket_id]| ids.iter().filter_map(|id| SocketId::from_u64(*id)).collect();
             Ok(Self {
                 nsp: optional_text(given.nsp, "nsp")?,
@@ -153,12 +148,8 @@ impl<'a> Said<'a> {
         }
         // SAFETY: the header's contract for the struct and what it points to.
         unsafe {
-            let given = sized(given, NOTHING, size_of::<usize>(), "salon_message")?;
-            let args = if given.args.is_null() {
-                None
-            } else {
-                Some(text_of_len(given.args, given.args_len, "args")?)
-            };
+            let given = sized(given, "salon_message")?;
+            let args = optional_args(given.args, given.args_len)?;
             Ok(Self {
                 name: text(given.name, "name")?,
                 args,
@@ -191,8 +182,8 @@ pub(super) fn payload<'a>(args: Option<&'a str>, attachments: &'a [&'a [u8]]) ->
 ///
 /// An audience is encoded for once, however many it has. These answer for how
 /// many clients something was queued or done: an empty audience is 0, no error.
-/// SALON_ERR_NOT_FOUND if the namespace is not open, or for a stale id among
-/// `sockets`.
+/// SALON_ERR_NOT_FOUND if the namespace is not open, or for a zero among
+/// `sockets`; who has left is passed over.
 ///
 /// ---
 ///
@@ -263,7 +254,7 @@ pub unsafe extern "C" fn salon_namespace_emit(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         command(server, |inner| {
-            let args = if args.is_null() { "[]" } else { text_of_len(args, args_len, "args")? };
+            let args = optional_args(args, args_len)?.unwrap_or("[]");
             inner.server.to(text(nsp, "nsp")?).emit(text(name, "name")?, args).map(count)
         })
     }
@@ -284,7 +275,7 @@ pub unsafe extern "C" fn salon_room_emit(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         command(server, |inner| {
-            let args = if args.is_null() { "[]" } else { text_of_len(args, args_len, "args")? };
+            let args = optional_args(args, args_len)?.unwrap_or("[]");
             let (nsp, room, name) = (text(nsp, "nsp")?, text(room, "room")?, text(name, "name")?);
             let mut audience = inner.server.to(nsp).room(room);
             if let Some(except) = SocketId::from_u64(except) {

@@ -181,15 +181,10 @@ pub struct salon_namespace_config {
     pub subprotocol_count: usize,
 }
 
-// SAFETY: a struct of numbers and pointers, of which all zeros are a value.
-const NO_CONFIG: salon_config = unsafe { std::mem::zeroed() };
-// SAFETY: the same.
-const NO_NAMESPACE: salon_namespace_config = unsafe { std::mem::zeroed() };
-
 /// The configuration that a host's struct stands for.
 pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
     // SAFETY: the header demands null or a struct that begins with its size.
-    let given = unsafe { sized(given, NO_CONFIG, size_of::<usize>(), "salon_config") }?;
+    let given = unsafe { sized(given, "salon_config") }?;
     let default = Limits::default();
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let memory_bytes = match given.memory_bytes {
@@ -278,7 +273,7 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
 /// The same for a namespace.
 pub(super) unsafe fn namespace(given: *const salon_namespace_config) -> Result<Namespace> {
     // SAFETY: the header demands null or a struct that begins with its size.
-    let given = unsafe { sized(given, NO_NAMESPACE, size_of::<usize>(), "salon_namespace_config") }?;
+    let given = unsafe { sized(given, "salon_namespace_config") }?;
     // SAFETY: the header demands an array of NUL-terminated texts.
     let subprotocols = unsafe { texts(given.subprotocols, given.subprotocol_count, "subprotocols") }?;
     let has = |bit: salon_namespace_flag| given.flags & bit as u32 != 0;

@@ -35,7 +35,7 @@ pub enum salon_event_type {
     /// same in words), tag (the WebSocket close code), data (the text beside
     /// it), attachments (the rooms it was in). Exactly one for each socket that
     /// was announced. SALON_EVENT_FLAG_MAY_RETURN: EXPIRED or a CONNECT with
-    /// this id as its tag follows.
+    /// this id as its tag follows, and keeps the user pointer until then.
     SALON_EVENT_DISCONNECT = 3,
     /// A client sent an event: socket, nsp, name, data (a JSON array of its
     /// arguments), attachments, and ack if it wants an answer.
@@ -72,8 +72,9 @@ pub enum salon_event_type {
     SALON_EVENT_LEFT = 17,
     /// A Socket.IO client has moved from polling to WebSocket: socket, nsp.
     SALON_EVENT_UPGRADED = 18,
-    /// A client that might have come back has not: tag (the id that it had),
-    /// nsp, user.
+    /// A client that might have come back has not, or has come back with another
+    /// user pointer: tag (the id that it had), nsp, user (the last that is heard
+    /// of it).
     SALON_EVENT_EXPIRED = 19,
 }
 
@@ -216,7 +217,7 @@ pub(super) fn convert(server: &Server, keeper: &mut Keeper, event: &Event<'_>) -
             out.code = *reason as i32;
             out.tag = u64::from(code.unwrap_or_default());
             out.flags = if *may_return { salon_event_flag::SALON_EVENT_FLAG_MAY_RETURN as u32 } else { 0 };
-            let rooms = rooms.clone().map(|room| bytes_of(room.as_bytes())).collect();
+            let rooms = rooms.clone().map(|room| keeper.keep_name(room)).collect();
             out.attach(keeper, rooms).nsp(keeper, nsp).name(keeper, reason.as_str()).data(text.as_bytes());
         }
         Event::Message { socket, nsp, name, args, attachments, ack } => {

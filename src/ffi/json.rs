@@ -122,7 +122,9 @@ pub unsafe extern "C" fn salon_json_text(
         // SAFETY: the header's contract for each pointer.
         let text = unsafe { text_of_len(json, json_len, "json") }?.trim_ascii();
         json::value(text, DEPTH).map_err(no_json)?;
-        let text = json::unescape(text).ok_or_else(|| Error::invalid("this is not a JSON string"))?;
+        // A text of its own: `buf` may be where the JSON is.
+        let text =
+            json::unescape(text).ok_or_else(|| Error::invalid("this is not a JSON string"))?.into_owned();
         // SAFETY: the same.
         unsafe { print(&text, buf, cap) }
     })
@@ -139,9 +141,9 @@ unsafe fn print(text: &str, buf: *mut c_char, cap: usize) -> Result<isize> {
             end -= 1;
         }
         // SAFETY: the header demands room for `cap` bytes, of which `end` and a
-        // zero are written. The text may lie in the same place.
+        // zero are written.
         unsafe {
-            ptr::copy(text.as_ptr(), buf.cast::<u8>(), end);
+            ptr::copy_nonoverlapping(text.as_ptr(), buf.cast::<u8>(), end);
             buf.cast::<u8>().add(end).write(0);
         }
     }

@@ -161,7 +161,9 @@ fn audience<'r>(remote: &'r Remote, to: &To<'_>) -> crate::RemoteAudience<'r> {
     audience
 }
 
-/// Lets a waiting client in, with your pointer for it; null keeps it.
+/// Lets a waiting client in, with your pointer for it; null keeps the one that it
+/// has. Whether it has left meanwhile is not known here: a pointer that must not
+/// be lost is better set by salon_socket_set_user() at its CONNECT_REQUEST.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_remote_accept(
     remote: *const salon_remote,

@@ -251,14 +251,13 @@ pub unsafe extern "C" fn salon_server_listen(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_listen_fd(server: *mut salon_server, fd: c_int) -> c_int {
     use std::os::fd::{FromRawFd, OwnedFd};
+    // SAFETY: the host hands it over; it is closed whatever becomes of the call.
+    let given = (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) });
     // SAFETY: the header's contract for each pointer.
     unsafe {
         command(server, |inner| {
-            if fd < 0 {
-                return Err(Error::invalid(format!("{fd} is no descriptor")));
-            }
-            // SAFETY: the host hands it over.
-            let socket = socket2::Socket::from(OwnedFd::from_raw_fd(fd));
+            let given = given.ok_or_else(|| Error::invalid(format!("{fd} is no descriptor")))?;
+            let socket = socket2::Socket::from(given);
             let listens =
                 socket.is_listener().map_err(|error| Error::io("can't adopt the descriptor", error))?;
             if !listens {
@@ -322,7 +321,8 @@ pub unsafe extern "C" fn salon_server_flush(server: *mut salon_server) -> c_int 
 
 /// Stops listening and says goodbye to every client. What was said before is
 /// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-/// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED is the last event.
+/// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
+/// Timers and posts of yours go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_shutdown(server: *mut salon_server, grace_ms: u32) -> c_int {
     // SAFETY: the header's contract for the pointer.
@@ -476,7 +476,7 @@ pub unsafe extern "C" fn salon_server_stats(
                 accept_pauses: stats.accept_pauses,
                 disconnects: Reason::ALL.map(|reason| stats.disconnects(reason)),
             };
-            fill(stats_out, stats, size_of::<usize>(), "salon_stats").map(|()| 0)
+            fill(stats_out, stats, "salon_stats").map(|()| 0)
         })
     }
 }

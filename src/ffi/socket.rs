@@ -10,7 +10,10 @@ use super::{
     config::dialect,
     event::{salon_bytes, salon_socket_id},
     server::{command, count, salon_server, with},
-    text::{blobs, bytes, fill, give, give_names, optional_text, put, sized, text, text_of_len, texts},
+    text::{
+        blobs, bytes, fill, give, give_names, optional_args, optional_text, put, sized, text, text_of_len,
+        texts,
+    },
 };
 use crate::{
     Accept, AckId, Data, Protocol, Transport,
@@ -88,9 +91,6 @@ pub struct salon_socket_info {
     pub connected_ms: u64,
 }
 
-// SAFETY: a struct of numbers and pointers, of which all zeros are a value.
-const NO_ACCEPT: salon_accept = unsafe { std::mem::zeroed() };
-
 /// The id behind a number.
 pub(super) fn id(socket: salon_socket_id) -> Result<SocketId> {
     SocketId::from_u64(socket).ok_or_else(|| Error::not_found("zero is nobody"))
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn salon_socket_accept(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         command(server, |inner| {
-            let how = sized(how, NO_ACCEPT, size_of::<usize>(), "salon_accept")?;
+            let how = sized(how, "salon_accept")?;
             let mut accept = Accept::default();
             // Null keeps what was set while it waited, or before it was away.
             if !how.user.is_null() {
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn salon_socket_emit(
     // SAFETY: the header's contract for each pointer.
     unsafe {
         command(server, |inner| {
-            let args = if args.is_null() { "[]" } else { text_of_len(args, args_len, "args")? };
+            let args = optional_args(args, args_len)?.unwrap_or("[]");
             inner.server.emit(id(socket)?, text(name, "name")?, args).map(count)
         })
     }
@@ -261,14 +261,15 @@ pub unsafe extern "C" fn salon_ack_answer(
         command(server, |inner| {
             let ack = AckId::from_u64(ack).ok_or_else(|| Error::not_found("zero is no question"))?;
             let attachments = blobs(attachments, attachment_count, "attachments")?;
-            let args = if args.is_null() { None } else { Some(text_of_len(args, args_len, "args")?) };
+            let args = optional_args(args, args_len)?;
             inner.server.ack(ack, payload(args, &attachments)).map(|()| 0)
         })
     }
 }
 
 /// Sends a raw message to one client; to a client of another dialect it is the
-/// event "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left.
+/// event "message". `flags`: SALON_SEND_*. Answers 1, or 0 if it has just left or
+/// a volatile message was left out.
 /// SALON_ERR_INVALID for a text that is not UTF-8; SALON_ERR_BACKPRESSURE as
 /// salon_socket_emit().
 #[unsafe(no_mangle)]
@@ -280,7 +281,15 @@ pub unsafe extern "C" fn salon_socket_send(
     flags: u32,
 ) -> c_int {
     // SAFETY: the header's contract for each pointer.
-    unsafe { command(server, |inner| inner.server.send(id(socket)?, data(message, len, flags)?).map(count)) }
+    unsafe {
+        command(server, |inner| {
+            let (socket, message) = (id(socket)?, data(message, len, flags)?);
+            match flags & salon_send_flag::SALON_SEND_VOLATILE as u32 != 0 {
+                true => inner.server.send_volatile(socket, message).map(count),
+                false => inner.server.send(socket, message).map(count),
+            }
+        })
+    }
 }
 
 /// Puts a client into a room of its namespace, which is made if need be. To be in
@@ -333,7 +342,8 @@ pub unsafe extern "C" fn salon_socket_disconnect(
 
 /// Disconnects a client from its namespace with a WebSocket close code (RFC 6455
 /// §7.4) and a text of at most 123 bytes, which a plain WebSocket is told.
-/// SALON_ERR_INVALID if the code may not be sent or the text is longer.
+/// SALON_ERR_INVALID for a code that may not be sent, SALON_ERR_LIMIT for a longer
+/// text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_socket_disconnect_with(
     server: *mut salon_server,
@@ -441,7 +451,7 @@ pub unsafe extern "C" fn salon_socket_describe(
                 subprotocol: inner.keeper.keep(subprotocol.as_bytes()),
                 connected_ms: since.map_or(0, |since| since.as_millis() as u64),
             };
-            fill(info_out, info, size_of::<usize>(), "salon_socket_info").map(|()| 0)
+            fill(info_out, info, "salon_socket_info").map(|()| 0)
         })
     }
 }

@@ -62,6 +62,15 @@ pub(super) unsafe fn array<'a, T>(pointer: *const T, count: usize, what: &str) -
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
+/// Arguments as JSON; null stands for none.
+pub(super) unsafe fn optional_args<'a>(pointer: *const c_char, len: usize) -> Result<Option<&'a str>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the same contract.
+    unsafe { text_of_len(pointer, len, "args") }.map(Some)
+}
+
 /// An array of texts.
 pub(super) unsafe fn texts<'a>(
     pointer: *const *const c_char,
@@ -96,18 +105,27 @@ pub(super) unsafe fn put<T>(pointer: *mut T, value: T) {
     }
 }
 
+/// Checks the `size` of a struct. That of a pointer is what `sizeof` gives for
+/// one by mistake, and no struct is that small.
+fn check_struct(size: usize, what: &str) -> Result<()> {
+    if size <= size_of::<*const ()>() || size > 1 << 16 {
+        return Err(Error::invalid(format!("{what}.size is {size}; set it to sizeof({what})")));
+    }
+    Ok(())
+}
+
 /// Copies the part of a struct that the host's header knows: `size` says how
-/// much that is. What is beyond stays zero, which means the default.
-pub(super) unsafe fn sized<T: Copy>(pointer: *const T, default: T, smallest: usize, what: &str) -> Result<T> {
+/// much that is. What is beyond is zero, which means the default; so is all of
+/// a null one. `T` is a struct of numbers and pointers that begins with `size`.
+pub(super) unsafe fn sized<T: Copy>(pointer: *const T, what: &str) -> Result<T> {
+    // SAFETY: all zeros are a value of numbers and pointers.
+    let mut value: T = unsafe { std::mem::zeroed() };
     if pointer.is_null() {
-        return Ok(default);
+        return Ok(value);
     }
     // SAFETY: each such struct begins with its size.
     let size = unsafe { pointer.cast::<usize>().read() };
-    if size < smallest || size > 1 << 16 {
-        return Err(Error::invalid(format!("{what}.size is {size}; set it to sizeof {what}")));
-    }
-    let mut value = default;
+    check_struct(size, what)?;
     // SAFETY: the host has `size` bytes there, and no more than ours are copied.
     unsafe {
         ptr::copy_nonoverlapping(
@@ -120,12 +138,10 @@ pub(super) unsafe fn sized<T: Copy>(pointer: *const T, default: T, smallest: usi
 }
 
 /// The other way: fills as much of the host's struct as its `size` allows.
-pub(super) unsafe fn fill<T: Copy>(pointer: *mut T, value: T, smallest: usize, what: &str) -> Result<()> {
+pub(super) unsafe fn fill<T: Copy>(pointer: *mut T, value: T, what: &str) -> Result<()> {
     // SAFETY: the header demands null or a struct that begins with its size.
     let size = unsafe { out(pointer.cast::<usize>(), what) }.map(|size| *size)?;
-    if size < smallest || size > 1 << 16 {
-        return Err(Error::invalid(format!("{what}.size is {size}; set it to sizeof {what}")));
-    }
+    check_struct(size, what)?;
     // SAFETY: the host has `size` bytes there; its own size is put back.
     unsafe {
         ptr::copy_nonoverlapping(
@@ -157,11 +173,7 @@ pub(super) unsafe fn give_names(
     names: &[impl AsRef<str>],
     place: *mut *const salon_bytes,
 ) -> c_int {
-    let mut entries = Vec::with_capacity(names.len());
-    for name in names {
-        let name = name.as_ref();
-        entries.push(salon_bytes { ptr: keeper.keep(name.as_bytes()).cast(), len: name.len() });
-    }
+    let entries = names.iter().map(|name| keeper.keep_name(name.as_ref())).collect();
     // SAFETY: the header demands null or a place for the answer.
     unsafe { put(place, keeper.keep_array(entries)) };
     count(names.len())
@@ -204,6 +216,11 @@ impl Keeper {
         place[..bytes.len()].copy_from_slice(bytes);
         place[bytes.len()] = 0;
         place.as_ptr().cast()
+    }
+
+    /// Keeps a name, as an entry of an array.
+    pub(super) fn keep_name(&mut self, name: &str) -> salon_bytes {
+        salon_bytes { ptr: self.keep(name.as_bytes()).cast(), len: name.len() }
     }
 
     /// Keeps an array of bytes that lie elsewhere.

@@ -22,7 +22,14 @@ impl Wire for Transports {
     }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
 fn send(transport: &mut Transport, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
     let sent = match pieces {
@@ -32,7 +39,16 @@ fn send(transport: &mut Transport, pieces: &[IoSlice<'_>]) -> io::Result<usize> 
     sent.map_err(io::Error::from)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+/// Apple's sockets are made so that they do not raise it (SO_NOSIGPIPE), and
+/// Windows has no signals.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
 fn send(transport: &mut Transport, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     transport.write_vectored(pieces)
 }

@@ -166,6 +166,12 @@ static void json_helpers(void) {
     CHECK(strcmp(text, "\xc3\xa9t\xc3\xa9 ") == 0);
     ANSWERS(salon_json_text((const char *)found.ptr, found.len, NULL, 0), 10);
     ANSWERS(salon_json_text((const char *)found.ptr, found.len, NULL, 1), INVALID);
+    memcpy(text, "\"a\\u0062c\"", 10); /* In place. */
+    ANSWERS(salon_json_text(text, 10, text, sizeof text), 3);
+    CHECK(strcmp(text, "abc") == 0);
+    memcpy(text, "\"abcdef\"", 8);
+    ANSWERS(salon_json_text(text, 8, text, sizeof text), 6);
+    CHECK(strcmp(text, "abcdef") == 0);
     ANSWERS(salon_json_text("1", 1, text, sizeof text), INVALID);
     ANSWERS(salon_json_text("\"a", 2, text, sizeof text), INVALID);
     ANSWERS(salon_json_text(NULL, 2, text, sizeof text), INVALID);
@@ -281,12 +287,13 @@ static void null_servers(void) {
 /* A caller that knows fewer fields, or more: the struct has exactly the bytes
  * that it says, so that a look beyond them is seen. */
 static void struct_sizes(void) {
-    static const size_t good[] = {sizeof(size_t), sizeof(size_t) * 2, sizeof(salon_config), sizeof(salon_config) + 64};
-    static const size_t bad[] = {0, 1, sizeof(size_t) - 1, (1 << 16) + 1, SIZE_MAX};
+    static const size_t good[] = {sizeof(size_t) * 2, sizeof(salon_config), sizeof(salon_config) + 64};
+    /* The size of a pointer is what `sizeof config` gives for one by mistake. */
+    static const size_t bad[] = {0, 1, sizeof(size_t) - 1, sizeof(void *), (1 << 16) + 1, SIZE_MAX};
     salon_config config = SALON_ZERO;
     salon_server *server = NULL;
     size_t at;
-    for (at = 0; at < 4; at++) {
+    for (at = 0; at < 3; at++) {
         size_t *given = (size_t *)calloc(1, good[at]);
         *given = good[at];
         ANSWERS(salon_server_new((const salon_config *)given, &server), 0);
@@ -306,7 +313,7 @@ static void struct_sizes(void) {
         salon_server_free(server);
     }
     server = NULL;
-    for (at = 0; at < 5; at++) {
+    for (at = 0; at < 6; at++) {
         config.size = bad[at];
         ANSWERS(salon_server_new(&config, &server), INVALID);
         CHECK(server == NULL);
@@ -318,11 +325,16 @@ static void struct_sizes(void) {
     ANSWERS(salon_server_new(&config, &server), INVALID);
     config.socketio_path = NULL, config.allowed_origins = NOT_UTF8;
     ANSWERS(salon_server_new(&config, &server), INVALID);
+    config.allowed_origins = "example.org";
+    ANSWERS(salon_server_new(&config, &server), INVALID);
+    config.allowed_origins = NULL, config.socketio_path = "socket.io/";
+    ANSWERS(salon_server_new(&config, &server), INVALID);
+    config.socketio_path = "/sio/";
     config.allowed_origins = "https://a.example, https://b.example";
     config.connections = SALON_UNLIMITED;
     config.flags = SALON_CONFIG_HTTP | SALON_CONFIG_RECOVERY | SALON_CONFIG_CREDENTIALS;
     ANSWERS(salon_server_new(&config, &server), 0);
-    for (at = 0; at < 5; at++) {
+    for (at = 0; at < 6; at++) {
         salon_stats stats = SALON_ZERO;
         salon_namespace_config nsp = SALON_ZERO;
         salon_audience to = SALON_ZERO;

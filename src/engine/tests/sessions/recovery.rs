@@ -139,6 +139,44 @@ fn event_that_was_refused_is_not_replayed() {
 }
 
 #[test]
+fn number_set_after_the_loss_is_the_one_that_expires() {
+    let mut salon = recovering(|_| ());
+    let (client, _) = salon.member();
+    salon.drops(client);
+    let socket = salon.socket(0);
+    salon.tell(|engine| engine.set_user(socket, 7)).unwrap();
+    salon.quiet();
+    assert_eq!(salon.after(121_000), ["expired #0 7"]);
+}
+
+#[test]
+fn who_comes_back_with_another_number_gives_the_old_one_back() {
+    for set_while_waiting in [false, true] {
+        let mut salon = recovering(|_| ());
+        salon.engine.open("/", Namespace::default().guarded()).unwrap();
+        let client = salon.websocket();
+        salon.says(client, "40");
+        salon.accept(0, &Accept::default().user(1)).unwrap();
+        salon.quiet();
+        let packet = salon.frames(client).remove(0);
+        let memory = Memory { sid: value_of(&packet, "sid"), pid: value_of(&packet, "pid"), offset: None };
+        salon.drops(client);
+        let client = salon.websocket();
+        assert_eq!(salon.says(client, &memory.connect("")), ["asks #1 /"]);
+        let socket = salon.socket(1);
+        if set_while_waiting {
+            salon.tell(|engine| engine.set_user(socket, 2)).unwrap();
+            salon.accept(1, &Accept::default()).unwrap();
+        } else {
+            salon.accept(1, &Accept::default().user(2)).unwrap();
+        }
+        assert_eq!(salon.quiet(), ["expired #0 1", "connect #1 /"]);
+        assert_eq!(salon.engine.user(socket).unwrap(), 2);
+        assert_eq!(salon.after(121_000), NOTHING);
+    }
+}
+
+#[test]
 fn host_is_told_who_is_back_and_that_it_may_be() {
     let mut salon = recovering(|_| ());
     let (client, memory) = salon.member();

@@ -10,7 +10,7 @@ pub(crate) struct BufferPool {
 }
 
 /// A buffer below this costs more to keep than to make.
-const SMALLEST_KEPT: usize = 1 << 10;
+const SMALLEST_KEPT: usize = 512;
 /// A buffer above this goes back to the allocator.
 const LARGEST_KEPT: usize = 2 << 20;
 /// All spare buffers together.

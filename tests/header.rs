@@ -79,7 +79,7 @@ fn every_exported_function_is_declared_and_no_other() {
     }
     let header = fs::read_to_string(root().join("include/salon.h")).unwrap();
     let declared: Vec<String> = header
-        .split("\nSALON_API ")
+        .split("\nSALON_API")
         .skip(1)
         .filter_map(|part| part.split('(').next()?.split_whitespace().last())
         .map(|name| name.trim_start_matches('*').to_owned())

@@ -511,6 +511,9 @@ typedef struct salon_namespace_config {
     const char *const *subprotocols;
     // How many.
     size_t subprotocol_count;
+    // What is spoken under each of them, SALON_DIALECT_*; null if that is
+    // `dialect` for all.
+    const uint32_t *subprotocol_dialects;
 } salon_namespace_config;
 
 // How a waiting client is let in; zero leaves a thing as the namespace has it.

@@ -1020,6 +1020,7 @@ private:
         std::vector<std::pair<std::string, Guard>> event_guards;
         std::vector<std::string> subprotocols;
         std::vector<const char *> subprotocol_list;
+        std::vector<std::uint32_t> subprotocol_dialects;
     };
 
     template <class F> static Handler adapt(F handler) {
@@ -1050,6 +1051,10 @@ private:
             place.subprotocols.assign(how->subprotocols, how->subprotocols + how->subprotocol_count);
             place.subprotocol_list = detail::pointers(place.subprotocols);
             place.how.subprotocols = place.subprotocol_list.data();
+            if (how->subprotocol_dialects != nullptr)
+                place.subprotocol_dialects.assign(how->subprotocol_dialects,
+                                                  how->subprotocol_dialects + how->subprotocol_count);
+            place.how.subprotocol_dialects = how->subprotocol_dialects != nullptr ? place.subprotocol_dialects.data() : nullptr;
         }
         if (how != nullptr || (is_new && !exists(found->first)))
             reopen(found->first, place);

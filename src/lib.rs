@@ -58,7 +58,7 @@ pub use engine::{
     stats::Stats,
 };
 pub use event::{Answer, Attachments, Event, Events, Iter, NoAnswer, Texts};
-pub use hub::namespace::{Dialect, Namespace};
+pub use hub::namespace::{Dialect, Namespace, Subprotocol};
 pub use net::LocalAddress;
 pub use remote::{Remote, RemoteAudience};
 pub use server::Server;

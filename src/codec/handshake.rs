@@ -118,11 +118,11 @@ pub(crate) fn accept_key(key: &[u8]) -> [u8; 28] {
 
 /// The first of the host's subprotocols that the client offers, compared with
 /// case (RFC 6455 §4.2.2 (5)).
-pub(crate) fn choose<'a>(wanted_by_host: &'a [String], request: &Request) -> Option<&'a str> {
-    wanted_by_host
-        .iter()
-        .map(String::as_str)
-        .find(|wanted| request.subprotocols().any(|offered| offered == *wanted))
+pub(crate) fn choose<'a>(
+    mut wanted_by_host: impl Iterator<Item = &'a str>,
+    request: &Request,
+) -> Option<&'a str> {
+    wanted_by_host.find(|wanted| request.subprotocols().any(|offered| offered == *wanted))
 }
 
 /// The value of a field that must have exactly one line.
@@ -241,7 +241,9 @@ mod tests {
         let wanted = ["superchat".to_owned(), "chat".to_owned()];
         let mut out = b"before".to_vec();
         let handshake = Handshake::check(&request).unwrap();
-        handshake.write_accept(&mut out, choose(&wanted[1..], &request), &[("X-A", "b")]).unwrap();
+        handshake
+            .write_accept(&mut out, choose(wanted[1..].iter().map(|it| &**it), &request), &[("X-A", "b")])
+            .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "beforeHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -328,15 +330,14 @@ mod tests {
     #[test]
     fn the_first_subprotocol_of_the_hosts_that_is_offered_is_chosen() {
         let offer = |lines: &str| with("", lines);
-        let hosts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let both = offer("Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Protocol: raw\r\n");
         assert_eq!(both.subprotocols().collect::<Vec<_>>(), ["chat", "superchat", "raw"]);
-        assert_eq!(choose(&hosts(&["chat", "superchat"]), &both), Some("chat"));
-        assert_eq!(choose(&hosts(&["superchat", "chat"]), &both), Some("superchat"));
-        assert_eq!(choose(&hosts(&["none", "raw"]), &both), Some("raw"));
-        assert_eq!(choose(&hosts(&["Chat"]), &both), None);
-        assert_eq!(choose(&[], &both), None);
-        assert_eq!(choose(&hosts(&["chat"]), &offer("")), None);
+        assert_eq!(choose(["chat", "superchat"].into_iter(), &both), Some("chat"));
+        assert_eq!(choose(["superchat", "chat"].into_iter(), &both), Some("superchat"));
+        assert_eq!(choose(["none", "raw"].into_iter(), &both), Some("raw"));
+        assert_eq!(choose(["Chat"].into_iter(), &both), None);
+        assert_eq!(choose([].into_iter(), &both), None);
+        assert_eq!(choose(["chat"].into_iter(), &offer("")), None);
         for bad in ["a b", "a, b;c", "\"a\"", "a/b", "ä"] {
             assert_eq!(status(&offer(&format!("Sec-WebSocket-Protocol: {bad}\r\n"))), 400, "{bad}");
         }

@@ -440,8 +440,8 @@ fn check_close(code: u16, text: &str) -> Result<()> {
 }
 
 fn check_protocols(config: &Namespace) -> Result<()> {
-    match config.subprotocols.iter().find(|protocol| !is_token(protocol.as_bytes())) {
-        Some(bad) => Err(Error::invalid(format!("the subprotocol {bad:?} is not a token of HTTP"))),
+    match config.subprotocols.iter().find(|protocol| !is_token(protocol.name.as_bytes())) {
+        Some(bad) => Err(Error::invalid(format!("the subprotocol {:?} is not a token of HTTP", bad.name))),
         None if config.require_subprotocol && config.subprotocols.is_empty() => {
             Err(Error::invalid("a namespace that demands a subprotocol must name one"))
         }

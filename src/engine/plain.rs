@@ -51,7 +51,8 @@ impl Engine {
         };
         let Some(entry) = self.hub.namespace(namespace) else { return };
         let (guarded, dialect) = (entry.config.guarded, entry.config.dialect);
-        let protocol = handshake::choose(&entry.config.subprotocols, &request).map(Box::from);
+        let known = entry.config.subprotocols.iter().map(|it| &*it.name);
+        let protocol = handshake::choose(known, &request).map(Box::from);
         if protocol.is_none() && entry.config.require_subprotocol {
             self.hub.drop_if_empty(namespace);
             self.stats.refused_subprotocol += 1;
@@ -91,7 +92,10 @@ impl Engine {
         let (socket, handshake, queue) = (waiting.socket, waiting.handshake, *queue);
         let protocol = acceptance.protocol.map(Box::from).or_else(|| waiting.protocol.clone());
         let Some(entry) = self.hub.get(socket) else { return };
-        let (namespace, waiting_format) = (entry.namespace, entry.route.format);
+        let namespace = entry.namespace;
+        let config = self.hub.namespace(namespace).map(|entry| &entry.config);
+        let dialect = config.map_or(Dialect::default(), |config| config.dialect_of(protocol.as_deref()));
+        let format = format_of(acceptance.dialect.unwrap_or(dialect));
         self.say_http(key, |out| {
             // The subprotocol has been checked, and there are no other headers.
             let written = handshake.write_accept(out, protocol.as_deref(), &[]);
@@ -100,7 +104,6 @@ impl Engine {
         if let Some(protocol) = protocol {
             self.protocols.insert(socket, protocol);
         }
-        let format = acceptance.dialect.map_or(waiting_format, format_of);
         self.hub.admit(socket, Route { queue, format });
         if let (Some(user), Some(entry)) = (acceptance.user, self.hub.get_mut(socket)) {
             entry.user = user;

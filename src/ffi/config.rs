@@ -2,9 +2,9 @@
 
 use std::ffi::c_char;
 
-use super::text::{optional_text, sized, texts};
+use super::text::{array, optional_text, sized, texts};
 use crate::{
-    Config, Dialect, Keep, Limits, Namespace, Origins, Overflow, Recovery, SocketIo,
+    Config, Dialect, Keep, Limits, Namespace, Origins, Overflow, Recovery, SocketIo, Subprotocol,
     base::error::{Error, Result},
 };
 
@@ -179,6 +179,9 @@ pub struct salon_namespace_config {
     pub subprotocols: *const *const c_char,
     /// How many.
     pub subprotocol_count: usize,
+    /// What is spoken under each of them, SALON_DIALECT_*; null if that is
+    /// `dialect` for all.
+    pub subprotocol_dialects: *const u32,
 }
 
 /// The configuration that a host's struct stands for.
@@ -275,12 +278,21 @@ pub(super) unsafe fn namespace(given: *const salon_namespace_config) -> Result<N
     // SAFETY: the header demands null or a struct that begins with its size.
     let given = unsafe { sized(given, "salon_namespace_config") }?;
     // SAFETY: the header demands an array of NUL-terminated texts.
-    let subprotocols = unsafe { texts(given.subprotocols, given.subprotocol_count, "subprotocols") }?;
+    let names = unsafe { texts(given.subprotocols, given.subprotocol_count, "subprotocols") }?;
+    let mut subprotocols: Vec<Subprotocol> = names.into_iter().map(Subprotocol::from).collect();
+    if !given.subprotocol_dialects.is_null() {
+        // SAFETY: the header demands as many numbers as texts.
+        let dialects =
+            unsafe { array(given.subprotocol_dialects, subprotocols.len(), "subprotocol_dialects") }?;
+        for (subprotocol, number) in subprotocols.iter_mut().zip(dialects) {
+            subprotocol.dialect = dialect(*number)?;
+        }
+    }
     let has = |bit: salon_namespace_flag| given.flags & bit as u32 != 0;
     Ok(Namespace {
         guarded: has(salon_namespace_flag::SALON_NAMESPACE_GUARDED),
         dialect: dialect(given.dialect)?.unwrap_or_default(),
-        subprotocols: subprotocols.into_iter().map(str::to_owned).collect(),
+        subprotocols,
         require_subprotocol: has(salon_namespace_flag::SALON_NAMESPACE_REQUIRE_SUBPROTOCOL),
     })
 }

@@ -24,11 +24,12 @@ pub struct Namespace {
     ///
     /// [`ConnectRequest`]: crate::Event::ConnectRequest
     pub guarded: bool,
-    /// What plain WebSocket clients speak here unless the guard says otherwise.
+    /// What plain WebSocket clients speak here, unless their subprotocol or the
+    /// guard says otherwise.
     pub dialect: Dialect,
     /// Subprotocols that are spoken here. The first of this list that a client
     /// offers is chosen (RFC 6455 §4.2.2); none in common: none is sent back.
-    pub subprotocols: Vec<String>,
+    pub subprotocols: Vec<Subprotocol>,
     /// Refuse clients with whom no subprotocol is in common.
     pub require_subprotocol: bool,
 }
@@ -50,9 +51,45 @@ impl Namespace {
 
     /// With one more subprotocol; those named first are preferred.
     #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
+    pub fn subprotocol(mut self, subprotocol: impl Into<Subprotocol>) -> Self {
+        self.subprotocols.push(subprotocol.into());
         self
+    }
+
+    /// What is spoken with a client that has settled on this subprotocol.
+    pub(crate) fn dialect_of(&self, subprotocol: Option<&str>) -> Dialect {
+        let known = self.subprotocols.iter().find(|known| Some(&*known.name) == subprotocol);
+        known.and_then(|known| known.dialect).unwrap_or(self.dialect)
+    }
+}
+
+/// A subprotocol (RFC 6455 §1.9): a name is one, `"chat".into()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subprotocol {
+    /// A token of HTTP.
+    pub name: String,
+    /// What plain WebSocket clients that settle on it speak; `None` is the
+    /// namespace's dialect.
+    pub dialect: Option<Dialect>,
+}
+
+impl Subprotocol {
+    /// With a dialect of its own, so that clients of both can share a namespace.
+    #[must_use]
+    pub fn new(name: impl Into<String>, dialect: Dialect) -> Self {
+        Self { name: name.into(), dialect: Some(dialect) }
+    }
+}
+
+impl From<&str> for Subprotocol {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), dialect: None }
+    }
+}
+
+impl From<String> for Subprotocol {
+    fn from(name: String) -> Self {
+        Self { name, dialect: None }
     }
 }
 

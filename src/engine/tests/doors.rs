@@ -2,7 +2,7 @@
 //! was said at the door.
 
 use super::{wire::*, *};
-use crate::engine::config::Keep;
+use crate::{Subprotocol, engine::config::Keep};
 
 /// A client that waits for the guard of `/`.
 fn waiting(lines: &str) -> (Salon, usize) {
@@ -21,6 +21,12 @@ fn protocol(salon: &mut Salon, client: usize) -> Option<String> {
     Some(rest.split("\r\n").next().unwrap().to_owned())
 }
 
+/// The frames behind the 101.
+fn frames_behind(bytes: &[u8]) -> Vec<String> {
+    let end = bytes.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
+    wire::frames(&bytes[end..])
+}
+
 #[test]
 fn first_of_the_hosts_subprotocols_that_the_client_offers_is_chosen() {
     for (offered, chosen) in [
@@ -37,6 +43,41 @@ fn first_of_the_hosts_subprotocols_that_the_client_offers_is_chosen() {
         assert_eq!(salon.quiet(), ["connect #0 /"]);
         assert_eq!(salon.engine.subprotocol(salon.sockets[0]), chosen, "{offered:?}");
         assert_eq!(protocol(&mut salon, client).as_deref(), chosen, "{offered:?}");
+    }
+}
+
+#[test]
+fn subprotocol_sets_the_dialect_of_one_connection() {
+    let mut salon = Salon::new(Config::default());
+    let raw = Subprotocol::new("bytes", Dialect::Raw);
+    let namespace = Namespace::default().subprotocol(raw).subprotocol("json");
+    salon.engine.open("/", namespace.clone()).unwrap();
+    for (offered, greetings) in [("bytes", 0), ("json", 1), ("other", 1)] {
+        let client = salon.connect();
+        salon.write(client, handshake_with("/", &format!("Sec-WebSocket-Protocol: {offered}\r\n")));
+        salon.quiet();
+        assert_eq!(frames_behind(&salon.read(client)).len(), greetings, "{offered}");
+    }
+    // Both are in one room, and each hears in its own way.
+    salon.join(0, "both");
+    salon.join(1, "both");
+    assert_eq!(salon.emit(&rooms(&["both"]), "hello", "[1]"), 2);
+    salon.quiet();
+    assert_eq!(salon.frames(0), [r#"text ["hello",1]"#]);
+    assert_eq!(salon.frames(1), [r#"text {"event":"hello","data":1}"#]);
+    // The guard's choice of a subprotocol counts as well, and its word on the
+    // dialect more.
+    salon.engine.open("/", namespace.guarded()).unwrap();
+    for (acceptance, greetings) in [
+        (Accept::default().subprotocol("bytes"), 0),
+        (Accept::default().subprotocol("bytes").dialect(Dialect::Json), 1),
+    ] {
+        let client = salon.connect();
+        salon.write(client, handshake_with("/", "Sec-WebSocket-Protocol: json, bytes\r\n"));
+        salon.quiet();
+        salon.accept(salon.sockets.len() - 1, &acceptance).unwrap();
+        salon.quiet();
+        assert_eq!(frames_behind(&salon.read(client)).len(), greetings);
     }
 }
 
@@ -100,8 +141,7 @@ fn accept_gives_user_rooms_dialect_and_subprotocol_at_once() {
     let bytes = salon.read(client);
     let answer = String::from_utf8_lossy(&bytes);
     assert!(answer.contains("Sec-WebSocket-Protocol: two\r\n"), "{answer}");
-    let end = bytes.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
-    assert_eq!(wire::frames(&bytes[end..]), [r#"text ["hello",1]"#]);
+    assert_eq!(frames_behind(&bytes), [r#"text ["hello",1]"#]);
     salon.write(client, binary(b"\x01"));
     assert_eq!(salon.quiet(), ["#0 sends [1]"]);
 }

@@ -400,7 +400,7 @@ impl Pair {
         let mut rooms = 0;
         for (name, salon) in &model.salons {
             let key = hub.find(name).unwrap();
-            assert_eq!(hub.namespace(key).unwrap().config.subprotocols, [salon.opened_as]);
+            assert_eq!(hub.namespace(key).unwrap().config.subprotocols, [salon.opened_as.into()]);
             let known = model.rooms(name);
             rooms += known.len();
             assert_eq!(hub.rooms(key).into_iter().collect::<BTreeSet<_>>(), known);

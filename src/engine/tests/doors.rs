@@ -2,7 +2,7 @@
 //! was said at the door.
 
 use super::{wire::*, *};
-use crate::{Subprotocol, engine::config::Keep};
+use crate::{engine::config::Keep, hub::namespace::Subprotocol};
 
 /// A client that waits for the guard of `/`.
 fn waiting(lines: &str) -> (Salon, usize) {

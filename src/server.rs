@@ -481,8 +481,7 @@ impl Server {
     ///
     /// If the id is stale.
     pub fn sid(&self, socket: SocketId) -> Result<Option<&str>> {
-        let hub = self.engine.hub();
-        Ok(hub.get(socket).ok_or_else(|| crate::hub::stale(socket))?.sid())
+        Ok(self.engine.hub().known(socket)?.sid())
     }
 
     /// The socket that a client knows by this name.

@@ -166,9 +166,9 @@ pub(crate) fn unmask_into(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4], offs
 }
 
 /// The header of a frame that a server sends, and how many of the bytes it takes.
-pub(crate) fn header(opcode: Opcode, fin: bool, payload_len: usize) -> ([u8; 10], usize) {
+pub(crate) fn header(opcode: Opcode, payload_len: usize) -> ([u8; 10], usize) {
     let mut bytes = [0; 10];
-    bytes[0] = opcode as u8 | if fin { FIN } else { 0 };
+    bytes[0] = opcode as u8 | FIN;
     // §5.2: the shortest form. §5.1: never masked.
     let header_len = match payload_len {
         0..126 => {
@@ -191,7 +191,7 @@ pub(crate) fn header(opcode: Opcode, fin: bool, payload_len: usize) -> ([u8; 10]
 
 /// Appends a whole frame.
 pub(crate) fn write(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    let (header, header_len) = header(opcode, true, payload.len());
+    let (header, header_len) = header(opcode, payload.len());
     out.reserve(header_len + payload.len());
     out.extend_from_slice(&header[..header_len]);
     out.extend_from_slice(payload);
@@ -207,7 +207,7 @@ pub(crate) fn write_close(out: &mut Vec<u8>, code: Option<u16>, reason: &str) {
         end -= 1;
     }
     let reason = &reason.as_bytes()[..end];
-    let (header, header_len) = header(Opcode::Close, true, 2 + reason.len());
+    let (header, header_len) = header(Opcode::Close, 2 + reason.len());
     out.extend_from_slice(&header[..header_len]);
     out.extend_from_slice(&code.to_be_bytes());
     out.extend_from_slice(reason);
@@ -360,7 +360,7 @@ mod tests {
             }
             assert_eq!(frame_len(&out[..header_len]), Some(out.len()));
         }
-        assert_eq!(header(Opcode::Text, false, 3).0[..2], [0x01, 3]);
+        assert_eq!(header(Opcode::Text, 3).0[..2], [0x81, 3]);
     }
 
     // 6.1

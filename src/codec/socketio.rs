@@ -76,15 +76,7 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
     let id = cursor.id()?;
     // 5 and 6
     let payload = cursor.payload();
-    if attachments > 0
-        && let Some(at) = &payload
-    {
-        // Depth and syntax are checked below; what is no JSON is refused there.
-        check(json::array(cursor.part(at), limits.json_depth))?;
-        if !placeholder::all_within(cursor.part(at), attachments as usize) {
-            return Err("a placeholder does not number an attachment".into());
-        }
-    }
+    let json = payload.as_ref().map_or("", |at| cursor.part(at));
     let mut open = None;
     let body = match kind {
         b'0' => {
@@ -113,6 +105,10 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
             Body::Ack { id, args: payload }
         }
     };
+    // Of what is known to be JSON.
+    if attachments > 0 && !placeholder::all_within(json, attachments as usize) {
+        return Err("a placeholder does not number an attachment".into());
+    }
     if let Some(comma) = open.and_then(|at| message.get_mut(at)) {
         *comma = b'[';
     }

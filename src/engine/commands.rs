@@ -173,7 +173,7 @@ impl Engine {
 
     /// The owner and the format of a socket that waits; `None` if it has just left.
     fn waiting(&self, socket: SocketId) -> Result<Option<(u32, u8)>> {
-        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        let entry = self.hub.known(socket)?;
         match entry.stage {
             Stage::Waiting => Ok(Some((entry.owner, entry.route.format))),
             Stage::Left => Ok(None),
@@ -236,7 +236,7 @@ impl Engine {
     // Goodbyes.
 
     pub(crate) fn disconnect(&mut self, socket: SocketId, code: u16, text: &str) -> Result<()> {
-        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        let entry = self.hub.known(socket)?;
         check_close(code, text)?;
         if entry.stage != Stage::Left {
             self.dismiss(socket, Reason::ServerLeft, code, text);
@@ -296,7 +296,7 @@ impl Engine {
 
     /// Disconnects a client from all its namespaces and closes its session.
     pub(crate) fn disconnect_client(&mut self, socket: SocketId) -> Result<()> {
-        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        let entry = self.hub.known(socket)?;
         match (entry.stage, session::is_socketio(entry.route.format)) {
             (Stage::Left, _) => {}
             (_, true) => self.dismiss_session(entry.owner, Reason::ServerLeft, "server disconnect"),
@@ -312,7 +312,7 @@ impl Engine {
     }
 
     pub(crate) fn user(&self, socket: SocketId) -> Result<u64> {
-        self.hub.get(socket).map(|entry| entry.user).ok_or_else(|| hub::stale(socket))
+        self.hub.known(socket).map(|entry| entry.user)
     }
 
     pub(crate) fn set_user(&mut self, socket: SocketId, user: u64) -> Result<()> {
@@ -376,7 +376,7 @@ impl Engine {
     /// Bytes that wait in a socket's send queue. One that has left has none: its
     /// place may be another's already.
     pub(crate) fn queued(&self, socket: SocketId) -> Result<usize> {
-        let entry = self.hub.get(socket).ok_or_else(|| hub::stale(socket))?;
+        let entry = self.hub.known(socket)?;
         let queue = self.queues.get(entry.route.queue as usize).filter(|_| entry.stage != Stage::Left);
         Ok(queue.map_or(0, |queue| queue.bytes()))
     }

@@ -217,19 +217,15 @@ impl Engine {
         super::mark_dirty(&mut self.dirty, queue, queue_key);
     }
 
-    /// Queues one frame for one socket, whatever its dialect.
-    pub(super) fn say_frame(&mut self, socket: SocketId, opcode: Opcode, body: &[u8]) {
+    /// Queues one text for one socket, whatever its dialect.
+    pub(super) fn say_text(&mut self, socket: SocketId, body: &[u8]) {
         let Some(entry) = self.hub.get(socket) else { return };
         let queue_key = entry.route.queue;
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let Some(queue) = self.queues.get(queue_key as usize) else { return };
         if queue.blocked && queue.weight() + body.len() > self.config.limits.queue_bytes as usize {
             return self.overflow(socket, 1);
         }
-        let piece =
-            self.chunks.append(&mut self.direct, body.len() + 10, |out| frame::write(out, opcode, body));
-        queue.push(piece, &mut self.chunks);
-        self.queued_bytes += piece.len();
-        super::mark_dirty(&mut self.dirty, queue, queue_key);
+        self.push_frames(queue_key, body.len() + 10, |out| frame::write(out, Opcode::Text, body));
     }
 
     /// Who is behind a WebSocket right now.

@@ -1,6 +1,6 @@
 //! Timers of the host's: as many as it likes, each as long as it likes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::base::{
     Millis,
@@ -19,14 +19,14 @@ struct Timer {
 #[derive(Debug)]
 pub(crate) struct HostTimers {
     timers: HashMap<TimerId, Timer>,
-    deadlines: BTreeMap<(Millis, TimerId), ()>,
+    deadlines: BTreeSet<(Millis, TimerId)>,
     next: u32,
     generation: Generation,
 }
 
 impl Default for HostTimers {
     fn default() -> Self {
-        Self { timers: HashMap::new(), deadlines: BTreeMap::new(), next: 0, generation: Generation::FIRST }
+        Self { timers: HashMap::new(), deadlines: BTreeSet::new(), next: 0, generation: Generation::FIRST }
     }
 }
 
@@ -41,31 +41,31 @@ impl HostTimers {
         // A repeating timer without a pause would never let a turn end.
         let interval_ms = interval_ms.map(|interval| interval.max(1));
         self.timers.insert(id, Timer { deadline, interval_ms, tag });
-        self.deadlines.insert((deadline, id), ());
+        self.deadlines.insert((deadline, id));
         id
     }
 
     /// Stops a timer; `false` if there is none.
     pub(crate) fn stop(&mut self, id: TimerId) -> bool {
         let timer = self.timers.remove(&id);
-        timer.is_some_and(|timer| self.deadlines.remove(&(timer.deadline, id)).is_some())
+        timer.is_some_and(|timer| self.deadlines.remove(&(timer.deadline, id)))
     }
 
     pub(crate) fn deadline(&self) -> Option<Millis> {
-        self.deadlines.first_key_value().map(|(&(deadline, _), ())| deadline)
+        self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
     /// The next timer that has fired, and its tag. One that repeats and was
     /// missed several times fires once, and goes on from now.
     pub(crate) fn take_expired(&mut self, now: Millis) -> Option<(TimerId, u64)> {
-        let (&(deadline, id), ()) = self.deadlines.first_key_value().filter(|((due, _), ())| *due <= now)?;
+        let &(deadline, id) = self.deadlines.first().filter(|(due, _)| *due <= now)?;
         self.deadlines.remove(&(deadline, id));
         let timer = self.timers.get_mut(&id)?;
         let tag = timer.tag;
         match timer.interval_ms {
             Some(interval) => {
                 timer.deadline = deadline.saturating_add(interval).max(now.saturating_add(1));
-                self.deadlines.insert((timer.deadline, id), ());
+                self.deadlines.insert((timer.deadline, id));
             }
             None => {
                 self.timers.remove(&id);

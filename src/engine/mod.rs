@@ -357,6 +357,7 @@ impl Engine {
         !self.turn.records.is_empty()
             || !self.resuming.is_empty()
             || !self.wanting.is_empty()
+            || !self.dead.is_empty()
             || self.has_stopped()
     }
 
@@ -406,21 +407,14 @@ impl Engine {
             self.stopped = true;
             self.turn.push(Record::Stopped);
         }
-        if self.config.keep_handshake == config::Keep::Nothing {
-            for record in &self.turn.records {
-                match record {
-                    Record::Connect { socket, .. } | Record::Disconnect { socket, .. } => {
-                        self.announced.push(*socket);
-                    }
-                    _ => {}
-                }
-            }
-        } else {
-            let gone = self.turn.records.iter().filter_map(|record| match record {
+        if !self.handshakes.is_empty() {
+            let keeps = self.config.keep_handshake != config::Keep::Nothing;
+            let done = self.turn.records.iter().filter_map(|record| match record {
+                Record::Connect { socket, .. } if !keeps => Some(*socket),
                 Record::Disconnect { socket, .. } => Some(*socket),
                 _ => None,
             });
-            self.announced.extend(gone);
+            self.announced.extend(done);
         }
         mem::swap(&mut self.turn, events);
     }

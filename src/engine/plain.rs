@@ -9,12 +9,11 @@ use super::{
     connection::{Client, Connection, Open, State, Waiting},
     reason::Reason,
     timers::Timer,
-    turn::{Answer, Record, Span, Turn},
+    turn::{Answer, Record, Span},
 };
 use crate::{
     base::{id::SocketId, json},
     codec::{
-        frame::Opcode,
         handshake::{self, Handshake},
         http::{Fault, Request},
         message::{Body, Kind},
@@ -138,7 +137,7 @@ impl Engine {
         text.extend_from_slice(b"{\"event\":\"connect\",\"data\":{\"sid\":\"");
         text.extend_from_slice(&sid);
         text.extend_from_slice(b"\"}}");
-        self.say_frame(socket, Opcode::Text, &text);
+        self.say_text(socket, &text);
     }
 
     pub(super) fn new_sid(&mut self) -> Sid {
@@ -158,10 +157,7 @@ impl Engine {
         let (namespace, format) = (entry.namespace, entry.route.format);
         if format == session::RAW {
             let nsp = self.namespace_span(namespace);
-            let data = match body {
-                Body::InPlace(range) => Turn::in_arena(range),
-                Body::Owned(buffer) => self.turn.own(buffer),
-            };
+            let data = self.whole(body);
             return self.turn.push(Record::Data { socket, nsp, data, text: kind == Kind::Text });
         }
         if kind == Kind::Binary {
@@ -170,17 +166,8 @@ impl Engine {
             }
             return self.except(socket, "binary messages are not part of the JSON dialect");
         }
-        let (read, whole) = match body {
-            Body::InPlace(range) => {
-                let read = dialect::read(self.turn.bytes(range.clone()), &self.config.limits);
-                (read, Turn::in_arena(range))
-            }
-            Body::Owned(mut buffer) => {
-                let read = dialect::read(&mut buffer, &self.config.limits);
-                (read, self.turn.own(buffer))
-            }
-        };
-        match read {
+        let whole = self.whole(body);
+        match dialect::read(self.turn.bytes_of_mut(whole), &self.config.limits) {
             Ok(incoming) => self.take_incoming(socket, namespace, incoming, whole),
             Err(fault) => self.except(socket, &fault),
         }
@@ -213,7 +200,7 @@ impl Engine {
         let why = json::escape(why);
         let text =
             format!("{{\"event\":\"exception\",\"data\":{{\"status\":\"error\",\"message\":\"{why}\"}}}}");
-        self.say_frame(socket, Opcode::Text, text.as_bytes());
+        self.say_text(socket, text.as_bytes());
     }
 
     pub(super) fn expire_guard(&mut self, key: u32) {

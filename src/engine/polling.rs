@@ -59,7 +59,6 @@ impl Engine {
             method: request.method(),
             is_upgrade,
             is_forbidden: !self.allows_origin(request),
-            has_bad_origin: false,
             polling: socketio.polling,
             websocket: socketio.websocket,
         };
@@ -281,30 +280,30 @@ impl Engine {
         }
         let wanted = request.header_str("access-control-request-headers").unwrap_or_default();
         let mut headers = self.cors(request);
-        headers.push(("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE".into()));
-        headers.push(("Vary", "Access-Control-Request-Headers".into()));
+        headers.push(("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"));
+        headers.push(("Vary", "Access-Control-Request-Headers"));
         if !wanted.is_empty() {
-            headers.push(("Access-Control-Allow-Headers", wanted.into()));
+            headers.push(("Access-Control-Allow-Headers", wanted));
         }
         self.reply_with(key, 204, &headers, b"", answering);
     }
 
     /// The headers that let a page of an allowed origin read the answer.
-    pub(super) fn cors(&self, request: &Request) -> Vec<(&'static str, String)> {
+    pub(super) fn cors<'r>(&self, request: &'r Request) -> Vec<(&'static str, &'r str)> {
         let mut headers = Vec::new();
         let origin = request.origin().unwrap_or_default();
         match &self.config.origins {
             Origins::Any => return headers,
             Origins::All if !self.config.credentials => {
-                headers.push(("Access-Control-Allow-Origin", "*".into()));
+                headers.push(("Access-Control-Allow-Origin", "*"));
                 return headers;
             }
-            _ => headers.push(("Vary", "Origin".into())),
+            _ => headers.push(("Vary", "Origin")),
         }
         if !origin.is_empty() && self.allows_origin(request) {
-            headers.push(("Access-Control-Allow-Origin", origin.into()));
+            headers.push(("Access-Control-Allow-Origin", origin));
             if self.config.credentials {
-                headers.push(("Access-Control-Allow-Credentials", "true".into()));
+                headers.push(("Access-Control-Allow-Credentials", "true"));
             }
         }
         headers
@@ -330,28 +329,24 @@ impl Engine {
         body: &[u8],
         answering: Answering,
     ) {
-        let mut headers = vec![("Content-Type", kind.to_owned()), ("Cache-Control", "no-store".to_owned())];
+        let mut headers = vec![("Content-Type", kind), ("Cache-Control", "no-store")];
         headers.append(&mut self.cors(request));
         self.reply_with(key, status, &headers, body, answering);
     }
 
-    fn reply_with(
+    pub(super) fn reply_with(
         &mut self,
         key: u32,
         status: u16,
-        headers: &[(&'static str, String)],
+        headers: &[(&str, &str)],
         body: &[u8],
         answering: Answering,
     ) {
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        let mut out = Vec::with_capacity(256 + body.len());
-        if response::write(&mut out, status, &headers, body, answering).is_err() {
-            // A value that the client sent can't be sent back.
-            out.clear();
-            let written = response::write(&mut out, status, &[], body, answering);
+        self.say_http(key, |out| {
+            let written = response::write(out, status, headers, body, answering);
+            // What the client sent and is sent back has been checked with its head.
             debug_assert!(written.is_ok());
-        }
-        self.say_http(key, |log| *log = out);
+        });
         self.answered(key, answering);
     }
 }

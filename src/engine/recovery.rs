@@ -118,6 +118,11 @@ impl Engine {
         self.config.socketio.as_ref()?.recovery.as_ref()
     }
 
+    /// Whether clients may come back here.
+    pub(super) fn recovers(&self) -> bool {
+        self.window().is_some()
+    }
+
     /// Numbers and keeps an event for those who may miss it; answers the offset
     /// that it carries. Questions, acks and volatile events have none.
     pub(super) fn store(

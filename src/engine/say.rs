@@ -176,7 +176,8 @@ impl Engine {
         outgoing: &Outgoing<'_>,
         loudness: Loudness,
     ) -> Result<usize> {
-        if let Some(namespace) = to.namespace {
+        // What is for nowhere is not kept either.
+        if let (Some(namespace), true) = (to.namespace, self.recovers()) {
             self.hub.find(namespace)?;
         }
         let offset = self.store(to, outgoing, loudness);
@@ -386,7 +387,7 @@ fn encode(
     };
     let size = length.0 + 10 + attachments.iter().map(frame_len).sum::<usize>();
     chunks.append(log, size, |out| {
-        let (header, header_len) = frame::header(opcode, true, length.0);
+        let (header, header_len) = frame::header(opcode, length.0);
         out.extend_from_slice(header.get(..header_len).unwrap_or_default());
         write_text(out, format, nsp, outgoing, offset);
         for attachment in attachments {

@@ -19,7 +19,7 @@ use crate::{
         limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
-        engineio::say,
+        engineio::{request::Query, say},
         frame::{self, Opcode},
         http::Request,
         socketio::Assembler,
@@ -47,8 +47,6 @@ pub(super) struct Session {
     pub(super) unclaimed: Option<u64>,
     /// It wants bytes as text, also over WebSocket.
     pub(super) base64: bool,
-    /// It has been in a namespace, so the time to enter one is over for good.
-    pub(super) entered: bool,
     /// Bytes of answers to CONNECT since the client last took anything.
     pub(super) answers: usize,
     /// Its sockets, the waiting ones included.
@@ -114,8 +112,7 @@ impl Engine {
             probe: None,
             closing: false,
             unclaimed,
-            base64: request.query("b64").is_some_and(|value| !value.is_empty()),
-            entered: false,
+            base64: Query::of(&request).wants_base64,
             answers: 0,
             sockets: Vec::new(),
             incomplete: Assembler::default(),
@@ -208,7 +205,7 @@ impl Engine {
                 self.entry_timers.clear(key);
                 self.mark_queue_dirty(queue);
                 if let Some(probe) = probe {
-                    self.drop_probe(probe.connection);
+                    self.close_websocket(probe.connection, None);
                 }
             }
             Via::WebSocket(connection) => {
@@ -247,16 +244,16 @@ impl Engine {
             self.answer_parked(connection, say::CLOSE);
         }
         if let Some(probe) = probe {
-            self.drop_probe(probe.connection);
+            self.close_websocket(probe.connection, None);
         }
         self.release_session(key);
         if let Via::WebSocket(connection) = via {
-            self.end_session_websocket(connection, code);
+            self.close_websocket(connection, code);
         }
     }
 
-    /// The transport of a session that has ended is closed.
-    fn end_session_websocket(&mut self, connection: u32, code: Option<u16>) {
+    /// Closes the WebSocket of a session that has ended, or one that only probes.
+    pub(super) fn close_websocket(&mut self, connection: u32, code: Option<u16>) {
         let open = self.connections.get(connection as usize).map(|it| &it.state);
         if let Some(State::Open(_)) = open {
             self.close_frame(connection, code, "");

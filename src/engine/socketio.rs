@@ -76,7 +76,10 @@ impl Engine {
         match read {
             Err(malformed) => self.undecodable(session, malformed.0),
             Ok(Transported::Message(at)) => self.take_packet(session, whole.part(at)),
-            Ok(Transported::Binary(at)) => self.take_attachment(session, whole.part(at)),
+            Ok(Transported::Binary(at)) => {
+                let bytes = self.turn.bytes_of(whole.part(at)).to_vec();
+                self.take_attachment(session, bytes)
+            }
             Ok(Transported::Pong(_)) => {
                 self.session_timers.set(session, Timer::Ping, self.now);
                 Flow::Go
@@ -145,11 +148,10 @@ impl Engine {
     }
 
     /// A binary message: an attachment of the packet before it.
-    pub(super) fn take_attachment(&mut self, key: u32, whole: Span) -> Flow {
+    pub(super) fn take_attachment(&mut self, key: u32, bytes: Vec<u8>) -> Flow {
         let Some(session) = self.sessions.get_mut(key as usize).filter(|session| !session.closing) else {
             return Flow::Over;
         };
-        let bytes = self.turn.bytes_of(whole).to_vec();
         let before = session.incomplete.held();
         let taken = session.incomplete.take(bytes, self.config.limits.message_bytes);
         self.partial_bytes = self.partial_bytes + session.incomplete.held() - before;
@@ -313,10 +315,9 @@ impl Engine {
     /// Lets a client in: what it missed if it is back, the answer, the connect
     /// event.
     fn admit_socket(&mut self, key: u32, socket: SocketId, accept: &Accept<'_>, claim: Option<(Sid, u64)>) {
-        let Some(session) = self.sessions.get_mut(key as usize) else { return };
-        session.entered = true;
-        self.entry_timers.clear(key);
+        let Some(session) = self.session(key) else { return };
         let (request, as_text) = (session.request.clone(), session.base64);
+        self.entry_timers.clear(key);
         let Some((namespace, route)) = self.hub.get(socket).map(|entry| (entry.namespace, entry.route))
         else {
             return;
@@ -354,7 +355,7 @@ impl Engine {
         };
         self.hub.set_sid(socket, sid);
         let mut packet = Vec::with_capacity(64);
-        let name = self.hub.namespace(namespace).map(|entry| entry.name.clone()).unwrap_or_default();
+        let name = self.hub.namespace_name(namespace);
         let pid = pid.as_ref().map(|pid| std::str::from_utf8(pid).unwrap_or_default());
         dialect::write_connect(&mut packet, &name, std::str::from_utf8(&sid).unwrap_or_default(), pid);
         self.say_packet(key, &packet);
@@ -418,7 +419,7 @@ impl Engine {
         reason: Reason,
     ) {
         let Some(entry) = self.hub.get(socket) else { return };
-        let name = self.hub.namespace(entry.namespace).map(|entry| entry.name.clone()).unwrap_or_default();
+        let name = self.hub.namespace_name(entry.namespace);
         self.remove_from_session(key, socket);
         self.part(socket, reason, None, message);
         self.refuse_entry(key, &name, message, data);
@@ -451,7 +452,7 @@ impl Engine {
         if entry.stage == Stage::Waiting {
             return self.reject_socket(key, socket, text, None, reason);
         }
-        let name = self.hub.namespace(entry.namespace).map(|entry| entry.name.clone()).unwrap_or_default();
+        let name = self.hub.namespace_name(entry.namespace);
         self.remove_from_session(key, socket);
         self.part(socket, reason, None, text);
         let mut packet = Vec::with_capacity(16);

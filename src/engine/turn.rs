@@ -255,7 +255,7 @@ impl Turn {
 
     /// Keeps the name of a namespace; `key` tells it from others.
     pub(crate) fn namespace(&mut self, key: u32, name: &str) -> Span {
-        if self.last_nsp.0 != key || self.text_of(self.last_nsp.1) != name {
+        if self.last_nsp.0 != key || self.bytes_of(self.last_nsp.1) != name.as_bytes() {
             self.last_nsp = (key, self.text(name));
         }
         self.last_nsp.1

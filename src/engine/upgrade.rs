@@ -22,7 +22,7 @@ use crate::codec::{
     handshake::Handshake,
     http::Request,
     message::{Body, Kind},
-    response::{self, Answering},
+    response::Answering,
 };
 
 impl Engine {
@@ -44,25 +44,16 @@ impl Engine {
         };
         if let Some(refusal) = refusal {
             self.stats.refused_malformed += 1;
-            let mut headers = vec![("Content-Type", "text/html".to_owned())];
+            let mut headers = vec![("Content-Type", "text/html")];
             headers.append(&mut self.cors(&request));
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-            let mut out = Vec::new();
-            let text = refusal.message().as_bytes();
-            let written = response::write(&mut out, refusal.status(), &headers, text, answering);
-            debug_assert!(written.is_ok());
-            self.say_http(key, |log| *log = out);
-            return self.finish(key);
+            return self.reply_with(key, refusal.status(), &headers, refusal.message().as_bytes(), answering);
         }
         let cors = self.cors(&request);
         self.say_http(key, |out| {
-            let headers: Vec<(&str, &str)> = cors.iter().map(|(name, value)| (*name, &**value)).collect();
             // Nothing depends on it, but browsers give up if none is chosen.
-            let protocol = request.subprotocols().next();
-            if handshake.write_accept(out, protocol, &headers).is_err() {
-                let written = handshake.write_accept(out, None, &[]);
-                debug_assert!(written.is_ok());
-            }
+            let written = handshake.write_accept(out, request.subprotocols().next(), &cors);
+            // The reader of heads and the handshake have checked what comes back.
+            debug_assert!(written.is_ok());
         });
         match asked {
             Ok((Wanted::Probe, Some(session))) => {
@@ -98,7 +89,7 @@ impl Engine {
             Step::Move => self.move_session(key, session),
             Step::Refuse => {
                 // That WebSocket only: polling goes on.
-                self.drop_probe(key);
+                self.close_websocket(key, None);
                 self.end_probe(session);
             }
         }
@@ -152,31 +143,28 @@ impl Engine {
         }
     }
 
-    /// Closes a WebSocket that only probes.
-    pub(super) fn drop_probe(&mut self, connection: u32) {
-        let open = self.connections.get(connection as usize).map(|it| &it.state);
-        if let Some(State::Open(_)) = open {
-            self.close_frame(connection, None, "");
-            self.finish(connection);
-        }
-    }
-
     /// The probe has taken too long.
     pub(super) fn expire_probe(&mut self, key: u32) {
         if let Some(Connection { state: State::Open(open), .. }) = self.connections.get(key as usize)
             && let Client::Probe(session) = open.client
         {
             self.end_probe(session);
-            self.drop_probe(key);
+            self.close_websocket(key, None);
         }
     }
 
     /// A message of a session over its WebSocket: one packet.
     pub(super) fn take_session_message(&mut self, session: u32, kind: Kind, body: Body) {
-        let whole = self.whole(body);
-        match kind {
-            Kind::Text => self.take_text(session, whole),
-            Kind::Binary => self.take_attachment(session, whole),
+        match (kind, body) {
+            (Kind::Text, body) => {
+                let whole = self.whole(body);
+                self.take_text(session, whole)
+            }
+            (Kind::Binary, Body::Owned(bytes)) => self.take_attachment(session, bytes),
+            (Kind::Binary, Body::InPlace(at)) => {
+                let bytes = self.turn.bytes(at).to_vec();
+                self.take_attachment(session, bytes)
+            }
         };
     }
 

@@ -10,6 +10,7 @@ use super::{SeededMap, seeded};
 use crate::base::{
     Millis,
     id::{AckId, Generation, SocketId},
+    limits::MAX_SAFE_INTEGER,
 };
 
 /// The open questions of one socket; only those that have some keep one.
@@ -87,7 +88,7 @@ impl Acks {
     /// The number that the next question will have, on the wire as well. It
     /// stays below 2^53, which is as far as JavaScript counts.
     pub(crate) fn next_id(&self) -> AckId {
-        AckId::from_u64(self.last % ((1 << 53) - 1) + 1).unwrap_or_else(|| AckId::new(1, Generation::FIRST))
+        AckId::from_u64(self.last % MAX_SAFE_INTEGER + 1).unwrap_or_else(|| AckId::new(1, Generation::FIRST))
     }
 
     /// Opens a question to one socket.

@@ -244,10 +244,15 @@ impl Hub {
         (SocketId::new(id.index(), socket.generation) == id).then_some(socket)
     }
 
+    /// The socket, whatever its stage.
+    pub(crate) fn known(&self, id: SocketId) -> Result<&Socket> {
+        self.get(id).ok_or_else(|| stale(id))
+    }
+
     /// The socket and that it is live; `Ok(None)` for one that left since the
     /// last poll, on which commands succeed and do nothing.
     pub(crate) fn live(&self, id: SocketId) -> Result<Option<&Socket>> {
-        let socket = self.get(id).ok_or_else(|| stale(id))?;
+        let socket = self.known(id)?;
         match socket.stage {
             Stage::Live => Ok(Some(socket)),
             Stage::Left => Ok(None),

@@ -118,7 +118,7 @@ impl Hub {
 
     /// Names of the rooms of a socket.
     pub(crate) fn rooms_of(&self, id: SocketId) -> Result<Vec<&str>> {
-        let socket = self.get(id).ok_or_else(|| super::stale(id))?;
+        let socket = self.known(id)?;
         debug_assert!(socket.stage == Stage::Live || socket.first.is_none());
         Ok(self.places(id).filter_map(|place| self.rooms[place.room as usize].name.as_deref()).collect())
     }
@@ -144,7 +144,7 @@ impl Hub {
         self.rooms.get(room as usize).and_then(|room| room.name.clone()).unwrap_or_default()
     }
 
-    fn namespace_name(&self, namespace: u32) -> Arc<str> {
+    pub(crate) fn namespace_name(&self, namespace: u32) -> Arc<str> {
         self.namespace(namespace).map(|entry| entry.name.clone()).unwrap_or_default()
     }
 

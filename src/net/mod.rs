@@ -202,7 +202,7 @@ impl Net {
     /// How long the next turn may wait.
     pub(crate) fn timeout(&self, engine: &Engine, now: Millis, wanted: Option<Duration>) -> Option<Duration> {
         let accepting = self.paused_until.is_none() && self.listeners.iter().any(|it| it.readable);
-        if self.has_errands || engine.has_work() || engine.is_dirty() || !self.ready.is_empty() || accepting {
+        if self.has_errands || engine.is_dirty() || !self.ready.is_empty() || accepting {
             return Some(Duration::ZERO);
         }
         let deadline = [engine.timeout(), self.paused_until].into_iter().flatten().min();

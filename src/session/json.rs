@@ -7,7 +7,7 @@ use std::{borrow::Cow, ops::Range};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Data, MAX_SAFE_INTEGER, Outgoing, Sink, put_number};
+use super::{Data, MAX_SAFE_INTEGER, Outgoing, Sink, put_number, put_string};
 pub(crate) use crate::base::name::Name;
 use crate::base::{
     json::{self, JsonFault},
@@ -51,7 +51,7 @@ struct Members {
 ///
 /// A sentence for the client, if the message can't be taken.
 pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'static, str>> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "the message is not UTF-8")?;
+    let text = crate::codec::utf8::text(bytes).ok_or("the message is not UTF-8")?;
     let mut members = Members::default();
     json::object(text, limits.json_depth, |key, at| {
         let member = match key {
@@ -152,9 +152,8 @@ pub(crate) fn write(sink: &mut impl Sink, outgoing: &Outgoing<'_>) {
     let payload = match outgoing {
         Outgoing::Data(data) => return write_data(sink, *data),
         Outgoing::Event { name, payload, .. } => {
-            sink.put(b"{\"event\":\"");
-            sink.put(json::escape(name).as_bytes());
-            sink.put(b"\"");
+            sink.put(b"{\"event\":");
+            put_string(sink, name);
             payload
         }
         Outgoing::Ack { id, payload } => {
@@ -186,11 +185,7 @@ pub(crate) fn write(sink: &mut impl Sink, outgoing: &Outgoing<'_>) {
 fn write_data(sink: &mut impl Sink, data: Data<'_>) {
     sink.put(b"{\"event\":\"message\",\"data\":");
     match data {
-        Data::Text(text) => {
-            sink.put(b"\"");
-            sink.put(json::escape(text).as_bytes());
-            sink.put(b"\"");
-        }
+        Data::Text(text) => put_string(sink, text),
         Data::Binary(bytes) => {
             sink.put(b"{\"_placeholder\":true,\"num\":0}");
             write_attachments(sink, &[bytes]);

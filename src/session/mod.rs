@@ -5,7 +5,7 @@ pub(crate) mod json;
 pub(crate) mod raw;
 pub(crate) mod socketio;
 
-use crate::base::json::Elements;
+use crate::base::json::{self as text, Elements};
 pub(crate) use crate::base::{limits::MAX_SAFE_INTEGER, name::RESERVED};
 
 /// Number of the JSON dialect's wire format.
@@ -107,6 +107,13 @@ impl Sink for Vec<u8> {
         // The room is exactly what the encoding needs.
         let _ = STANDARD.encode_slice(bytes, self.get_mut(start..).unwrap_or_default());
     }
+}
+
+/// Writes a JSON string.
+pub(crate) fn put_string(sink: &mut impl Sink, text: &str) {
+    sink.put(b"\"");
+    sink.put(text::escape(text).as_bytes());
+    sink.put(b"\"");
 }
 
 /// Writes a number in decimal.

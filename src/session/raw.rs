@@ -2,18 +2,15 @@
 //! becomes the text `["name",args…]`, followed by its attachments as binary
 //! messages.
 
-use super::{Data, Outgoing, Sink};
-use crate::base::json;
+use super::{Data, Outgoing, Sink, put_string};
 
-/// Hands each message that `outgoing` makes to `message`: whether it is text,
-/// and how to write it.
+/// Writes the message itself; its [`attachments`] follow as messages of their own.
 pub(crate) fn write(sink: &mut impl Sink, outgoing: &Outgoing<'_>) {
     match outgoing {
         Outgoing::Data(data) => sink.put(data.as_bytes()),
         Outgoing::Event { name, payload, .. } => {
-            sink.put(b"[\"");
-            sink.put(json::escape(name).as_bytes());
-            sink.put(b"\"");
+            sink.put(b"[");
+            put_string(sink, name);
             let inner = payload.args.trim_ascii().as_bytes();
             match payload.elements.count {
                 0 => sink.put(b"]"),

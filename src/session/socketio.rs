@@ -2,8 +2,7 @@
 //! message, so with Engine.IO's `4` in front (§1 of the protocol document),
 //! and which binary messages follow. Reading is `codec::socketio`.
 
-use super::{Data, Outgoing, Sink, put_number};
-use crate::base::json;
+use super::{Data, Outgoing, Sink, put_number, put_string};
 
 const CONNECT: u8 = b'0';
 const DISCONNECT: u8 = b'1';
@@ -102,12 +101,6 @@ fn put_head(sink: &mut impl Sink, kind: u8, attachments: usize, nsp: &str) {
         sink.put(nsp.as_bytes());
         sink.put(b",");
     }
-}
-
-fn put_string(sink: &mut impl Sink, text: &str) {
-    sink.put(b"\"");
-    sink.put(json::escape(text).as_bytes());
-    sink.put(b"\"");
 }
 
 /// What stands between an array's brackets.

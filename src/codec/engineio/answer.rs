@@ -59,7 +59,7 @@ pub(crate) fn write<'a>(
 /// Appends a text frame that stands for a binary one, for clients that want
 /// bytes in that form on a WebSocket (§1).
 pub(crate) fn write_base64_frame(out: &mut Vec<u8>, bytes: &[u8]) {
-    let (header, header_len) = frame::header(Opcode::Text, true, 1 + base64_len(bytes));
+    let (header, header_len) = frame::header(Opcode::Text, 1 + base64_len(bytes));
     out.extend_from_slice(header.get(..header_len).unwrap_or_default());
     write_base64(out, bytes);
 }

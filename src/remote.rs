@@ -4,10 +4,11 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     Accept, Data, Limits, Payload,
-    base::{error::Result, id::SocketId},
+    base::{error::Result, id::SocketId, json::Elements},
     engine::{Engine, Loudness, check_size},
     hub::audience::Selection,
     net::mailbox::Mailbox,
+    session::{Measured, Outgoing},
 };
 
 /// A handle to a [`Server`](crate::Server) for other threads: cheap to clone,
@@ -60,7 +61,7 @@ impl Remote {
     pub fn emit<'a>(&self, socket: SocketId, name: &str, payload: impl Into<Payload<'a>>) -> Result<()> {
         let event = OwnedEvent::new(self, name, &payload.into())?;
         self.leave(event.bytes(), move |engine| {
-            event.give(|name, payload| engine.emit_one(socket, name, payload, Loudness::Normal).map(drop));
+            event.give(|outgoing| engine.say_to(socket, outgoing, Loudness::Normal).map(drop));
         })
     }
 
@@ -193,7 +194,7 @@ impl RemoteAudience<'_> {
         let event = OwnedEvent::new(self.remote, name, &payload.into())?;
         let (to, loudness) = (self.to, self.loudness);
         self.remote.leave(event.bytes() + to.bytes(), move |engine| {
-            event.give(|name, payload| to.with(|to| engine.emit(to, name, payload, loudness)).map(drop));
+            event.give(|outgoing| to.with(|to| engine.broadcast(to, outgoing, loudness)).map(drop));
         })
     }
 
@@ -270,14 +271,17 @@ impl OwnedSelection {
 struct OwnedEvent {
     name: String,
     args: String,
+    elements: Elements,
     attachments: Vec<Vec<u8>>,
 }
 
 impl OwnedEvent {
-    /// What can be seen to be wrong is told to the thread that did it.
+    /// What can be seen to be wrong is told to the thread that did it, which
+    /// spares the server's thread the work.
     fn new(remote: &Remote, name: &str, payload: &Payload<'_>) -> Result<Self> {
-        payload.check_event(name, &remote.limits)?;
+        let elements = payload.check_event(name, &remote.limits)?;
         Ok(Self {
+            elements,
             name: name.to_owned(),
             args: payload.args().to_owned(),
             attachments: payload.attachments().iter().map(|bytes| bytes.to_vec()).collect(),
@@ -289,9 +293,10 @@ impl OwnedEvent {
         self.name.len() + self.args.len() + attachments
     }
 
-    fn give(&self, take: impl FnOnce(&str, &Payload<'_>) -> Result<()>) {
+    fn give(&self, take: impl FnOnce(&Outgoing<'_>) -> Result<()>) {
         let attachments: Vec<&[u8]> = self.attachments.iter().map(Vec::as_slice).collect();
-        give_up_on(take(&self.name, &Payload::new(&self.args, &attachments)));
+        let payload = Measured { args: &self.args, elements: &self.elements, attachments: &attachments };
+        give_up_on(take(&Outgoing::Event { name: &self.name, payload, id: None }));
     }
 }
 

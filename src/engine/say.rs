@@ -170,7 +170,7 @@ impl Engine {
     }
 
     /// One message for everybody in an audience.
-    pub(super) fn broadcast(
+    pub(crate) fn broadcast(
         &mut self,
         to: &Selection<'_>,
         outgoing: &Outgoing<'_>,
@@ -235,7 +235,7 @@ impl Engine {
     }
 
     /// One message for one socket.
-    pub(super) fn say_to(
+    pub(crate) fn say_to(
         &mut self,
         socket: SocketId,
         outgoing: &Outgoing<'_>,

@@ -35,7 +35,7 @@ mod timers;
 pub(crate) mod turn;
 mod upgrade;
 
-use std::{collections::BTreeSet, mem, net::SocketAddr, sync::Arc};
+use std::{mem, net::SocketAddr, sync::Arc};
 
 use slab::Slab;
 
@@ -109,9 +109,9 @@ pub(crate) struct Engine {
     session_timers: Timers,
     entry_timers: Timers,
     attachment_timers: Timers,
-    /// Socket.IO clients that wait for their guard, and until when.
+    /// Socket.IO clients that wait for their guard, and how long, by their index.
     doors: SeededMap<SocketId, Door>,
-    guards: BTreeSet<(Millis, SocketId)>,
+    guard_timers: Timers,
     /// Subprotocols that plain WebSockets have settled on.
     protocols: SeededMap<SocketId, Box<str>>,
     /// What Socket.IO clients gave as `auth`, if anything.
@@ -148,8 +148,8 @@ impl Engine {
         (hub.watch_rooms, hub.watch_members) = (config.room_events, config.member_events);
         hub.open("/", crate::hub::Namespace::default());
         let timers = || Timers::new(|timer| wait_of(timer, limits));
-        let (timers, session_timers, entry_timers, attachment_timers) =
-            (timers(), timers(), timers(), timers());
+        let (timers, session_timers, entry_timers, attachment_timers, guard_timers) =
+            (timers(), timers(), timers(), timers(), timers());
         Self {
             read_limits: ReadLimits {
                 message_bytes: limits.message_bytes,
@@ -180,7 +180,7 @@ impl Engine {
             entry_timers,
             attachment_timers,
             doors: seeded(sessions_seed),
-            guards: BTreeSet::new(),
+            guard_timers,
             protocols: seeded(sessions_seed),
             auths: seeded(sessions_seed),
             drops: seeded(sessions_seed),
@@ -343,7 +343,7 @@ impl Engine {
             self.session_timers.deadline(),
             self.entry_timers.deadline(),
             self.attachment_timers.deadline(),
-            self.guards.first().map(|&(deadline, _)| deadline),
+            self.guard_timers.deadline(),
             self.recovery.deadline(),
             self.stop_at,
             self.acks.deadline(),

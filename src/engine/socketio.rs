@@ -11,7 +11,7 @@ use super::{
     turn::{Answer, Record, Run, Span},
 };
 use crate::{
-    base::{Millis, id::SocketId, name::Name},
+    base::{id::SocketId, name::Name},
     codec::{
         close::code,
         engineio::{self, Packet as Transported, say},
@@ -35,7 +35,6 @@ pub(super) enum Flow {
 /// A Socket.IO client that waits for its guard.
 #[derive(Debug, Default)]
 pub(super) struct Door {
-    deadline: Millis,
     /// It wants to be the socket with this private id again, from this event on.
     claim: Option<(Sid, u64)>,
     /// What it has sent meanwhile.
@@ -284,9 +283,8 @@ impl Engine {
             self.admit_socket(key, socket, &Accept::default(), claim);
             return Flow::Go;
         }
-        let deadline = self.now + u64::from(self.config.limits.connect_timeout_ms);
-        self.doors.insert(socket, Door { deadline, claim, ..Door::default() });
-        self.guards.insert((deadline, socket));
+        self.doors.insert(socket, Door { claim, ..Door::default() });
+        self.guard_timers.set(socket.index(), Timer::Guard, self.now);
         let nsp = self.namespace_span(namespace);
         let handshake = self.turn.request(request);
         self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth: auth_span });
@@ -371,7 +369,7 @@ impl Engine {
     /// The guard has decided, or need not: what was kept comes back.
     fn open_door(&mut self, socket: SocketId) -> Vec<Kept> {
         let Some(door) = self.doors.remove(&socket) else { return Vec::new() };
-        self.guards.remove(&(door.deadline, socket));
+        self.guard_timers.clear(socket.index());
         self.partial_bytes -= door.bytes;
         door.kept
     }
@@ -433,11 +431,9 @@ impl Engine {
 
     /// A guard has not answered in time.
     pub(super) fn expire_guards(&mut self) {
-        while let Some(&(deadline, socket)) =
-            self.guards.first().filter(|(deadline, _)| *deadline <= self.now)
-        {
-            self.guards.remove(&(deadline, socket));
+        while let Some((index, _)) = self.guard_timers.take_expired(self.now, |_| false) {
             self.stats.refused_timeout += 1;
+            let Some(socket) = self.hub.id_at(index) else { continue };
             if let Some(key) = self.hub.get(socket).map(|entry| entry.owner) {
                 self.reject_socket(key, socket, "no decision in time", None, Reason::GuardTimeout);
             }

@@ -40,7 +40,9 @@ impl Salon {
                 && engine.announced.is_empty()
         );
         assert!(engine.sessions.is_empty() && engine.by_sid.is_empty() && engine.unclaimed.is_empty());
-        assert!(engine.doors.is_empty() && engine.guards.is_empty() && engine.auths.is_empty());
+        assert!(
+            engine.doors.is_empty() && engine.guard_timers.deadline().is_none() && engine.auths.is_empty()
+        );
         assert!(engine.recovery.has_nobody());
         assert!(engine.acks.is_empty());
         assert_eq!(engine.timeout(), None);

@@ -9,6 +9,7 @@ mod interleaved;
 mod namespaces;
 mod packets;
 mod recovery;
+mod returns;
 mod timers;
 mod upgrade;
 

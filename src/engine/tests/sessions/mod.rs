@@ -8,6 +8,7 @@ mod faults;
 mod interleaved;
 mod namespaces;
 mod packets;
+mod paths;
 mod recovery;
 mod returns;
 mod timers;

@@ -5,6 +5,7 @@
 mod cors;
 mod ends;
 mod faults;
+mod formats;
 mod interleaved;
 mod namespaces;
 mod packets;

@@ -17,6 +17,7 @@ mod order;
 mod sessions;
 mod slow;
 mod splits;
+mod turns;
 mod wire;
 
 use super::{

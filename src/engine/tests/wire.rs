@@ -36,6 +36,8 @@ pub(super) struct Pipe {
     pub(super) broken: bool,
     /// What the server has sent and the client has not read.
     pub(super) outbound: Vec<u8>,
+    /// How often the server has asked the kernel to send.
+    pub(super) writes: usize,
     /// The server has closed its end; it has dropped the connection.
     pub(super) finished: bool,
     pub(super) dropped: bool,
@@ -63,6 +65,7 @@ impl Wire for Kernel {
     fn send(&mut self, connection: u32, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let pipe = &mut self.pipes[self.by_key[&connection]];
         assert!(!pipe.finished && !pipe.dropped, "bytes behind the end");
+        pipe.writes += 1;
         if pipe.broken {
             return Err(ErrorKind::BrokenPipe.into());
         }

@@ -7,6 +7,7 @@ mod ends;
 mod faults;
 mod formats;
 mod interleaved;
+mod limits;
 mod namespaces;
 mod packets;
 mod paths;

@@ -26,7 +26,13 @@ impl fmt::Display for JsonFault {
 
 impl From<serde_json::Error> for JsonFault {
     fn from(error: serde_json::Error) -> Self {
-        Self::Syntax(error.to_string())
+        let text = error.to_string();
+        // What was found instead is the peer's own words: they may be long, and
+        // do not belong in a log.
+        match text.rsplit_once(", expected ") {
+            Some((_, expected)) if error.is_data() => Self::Syntax(format!("expected {expected}")),
+            _ => Self::Syntax(text),
+        }
     }
 }
 
@@ -236,6 +242,17 @@ mod tests {
         for text in ["", "{}", "1", "[", "[1,]", "[1] 2", "[01]", "[\"\u{1}\"]", "[nul]", "[1]]"] {
             assert!(matches!(array(text, 64), Err(JsonFault::Syntax(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn fault_says_what_was_expected_and_nothing_that_was_sent() {
+        for text in [r#""s3cret""#, "17.25", "true", r#"{"s3cret":1}"#, r#"["s3cret" 1]"#] {
+            let fault = array(text, 64).unwrap_err().to_string();
+            assert!(fault.contains(" at line 1 column "), "{fault}");
+            assert!(!["s3cret", "17", "true"].iter().any(|sent| fault.contains(sent)), "{fault}");
+        }
+        let fault = array(&format!("\"{}\"", "x".repeat(10_000)), 64).unwrap_err().to_string();
+        assert!(fault.starts_with("expected ") && fault.len() < 80, "{fault}");
     }
 
     #[test]

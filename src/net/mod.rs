@@ -268,7 +268,11 @@ impl Net {
                         ErrorKind::WouldBlock => listener.readable = false,
                         // The client has given up meanwhile.
                         ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
-                        _ => return self.pause(engine, now, &error.to_string()),
+                        // Only this listener may be at fault: the others go on.
+                        _ => {
+                            self.pause(engine, now, &error.to_string());
+                            break;
+                        }
                     },
                 }
             }

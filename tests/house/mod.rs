@@ -50,6 +50,11 @@ impl House {
     pub(crate) fn new(config: Config) -> Self {
         let server = Server::bind("127.0.0.1:0", config).unwrap();
         let [LocalAddress::Tcp(address)] = server.addresses()[..] else { panic!("one address") };
+        Self::of(server, address)
+    }
+
+    /// A server that has been made ready, and one of its addresses.
+    pub(crate) fn of(server: Server, address: SocketAddr) -> Self {
         Self { server, address, events: Events::default(), seen: VecDeque::new() }
     }
 

@@ -60,14 +60,24 @@ impl Engine {
             }
         };
         self.partial_bytes = self.partial_bytes + reader.held() - held_before;
-        if let Some(Connection { state: State::Open(open), .. }) = self.connections.get_mut(key as usize) {
-            open.reader = reader;
-            open.spoke |= messages > 0;
-        } else {
-            // It was cut off over what it said.
-            self.partial_bytes -= reader.held();
-            reader.end(&mut self.pool);
-            return end;
+        match self.connections.get_mut(key as usize).map(|connection| &mut connection.state) {
+            Some(State::Open(open)) => {
+                open.reader = reader;
+                open.spoke |= messages > 0;
+            }
+            // It was sent away over what it said; its own close may be next.
+            Some(State::Closing(last)) => {
+                *last = reader;
+                if ending.is_some() {
+                    self.finish(key);
+                }
+                return at;
+            }
+            _ => {
+                self.partial_bytes -= reader.held();
+                reader.end(&mut self.pool);
+                return end;
+            }
         }
         if let Some(ending) = ending {
             self.note_ending(key, ending);

@@ -17,6 +17,7 @@ mod order;
 mod sessions;
 mod slow;
 mod splits;
+mod splits_sessions;
 mod turns;
 mod wire;
 

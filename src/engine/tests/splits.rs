@@ -81,11 +81,11 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Where to cut, as shares of the whole; or after every byte.
-fn cuts() -> impl Strategy<Value = Vec<f64>> {
+pub(super) fn cuts() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec(0.0..1.0f64, 1..8)
 }
 
-fn pieces<'a>(bytes: &'a [u8], cuts: &[f64]) -> Vec<&'a [u8]> {
+pub(super) fn pieces<'a>(bytes: &'a [u8], cuts: &[f64]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|share| (share * bytes.len() as f64) as usize).collect();
     places.sort_unstable();
     let ends = places.iter().copied().chain([bytes.len()]);

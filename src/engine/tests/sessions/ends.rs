@@ -164,6 +164,24 @@ fn message_over_the_limit_fails_a_websocket_with_1009() {
 }
 
 #[test]
+fn goodbye_behind_a_bad_packet_is_seen_though_both_come_in_one_read() {
+    for last in [close(1000, ""), b"\x81\x80".to_vec()] {
+        let mut salon = Salon::new(Config::default());
+        let client = salon.websocket_guest();
+        salon.write(client, [text("40[1]"), last.clone()].concat());
+        assert_eq!(salon.quiet(), [r#"gone #0 /: parse error, no code "parse error" []"#]);
+        let whole = last.len() > 2;
+        assert_eq!(salon.is_finished(client), whole);
+        if !whole {
+            salon.write(client, [b"\0\0\0\0".to_vec(), close(1000, "")].concat());
+            assert_eq!(salon.quiet(), NOTHING);
+            assert!(salon.is_finished(client));
+        }
+        assert_eq!(salon.frames(client), ["close"]);
+    }
+}
+
+#[test]
 fn reasons_for_which_a_websocket_session_ends() {
     for (bytes, end, line) in [
         (close(1000, ""), None, r#"gone #0 /: transport close, 1000 "transport close" []"#),

@@ -75,8 +75,7 @@ fn all_that_the_protocol_answers_in_a_turn_is_one_write() {
 
 #[test]
 fn handshake_and_greeting_are_one_write_and_so_is_every_answer_of_http() {
-    let mut config = Config::default();
-    config.http = true;
+    let config = Config { http: true, ..Config::default() };
     let mut salon = Salon::new(config);
     let json = salon.connect();
     salon.write(json, handshake("/"));

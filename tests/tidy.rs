@@ -167,12 +167,45 @@ fn the_version_is_the_same_everywhere() {
     if newest != version {
         faults.push(format!("CHANGELOG.md: newest heading is {newest:?}, Cargo.toml says {version}"));
     }
-    for (line, text) in (1..).zip(read("README.md").lines()) {
-        for other in versions_in(text).into_iter().filter(|other| *other != version) {
-            faults.push(format!("README.md:{line}: version {other}, Cargo.toml says {version}"));
+    let entries = changelog.split("\n## ").nth(1).unwrap_or_default();
+    if !entries.lines().any(|line| line.starts_with("- ")) {
+        faults.push("CHANGELOG.md: the newest version has no entry".into());
+    }
+    for path in ["README.md", "docs/install.md"] {
+        for (line, text) in (1..).zip(read(path).lines()) {
+            for other in versions_in(text).into_iter().filter(|other| *other != version) {
+                faults.push(format!("{path}:{line}: version {other}, Cargo.toml says {version}"));
+            }
+        }
+    }
+    let manifest = read("Cargo.toml");
+    for text in manifest.lines().filter(|line| line.starts_with("version = ")) {
+        if versions_in(text) != [version] {
+            faults.push(format!("Cargo.toml: {text}, and the crate's is {version}"));
+        }
+    }
+    let header = read("include/salon.h");
+    for (name, number) in ["MAJOR", "MINOR", "PATCH"].into_iter().zip(version.split('.')) {
+        let define = format!("#define SALON_VERSION_{name} {number}");
+        if !header.lines().any(|line| line == define) {
+            faults.push(format!("include/salon.h: no line `{define}`"));
         }
     }
     report(faults);
+}
+
+/// A Rust toolchain is enough to build Salon: no crate compiles C or looks for
+/// a library of the system. The two that are called `sys` are plain Rust.
+#[test]
+fn no_dependency_needs_a_c_compiler() {
+    const PLAIN_RUST: &[&str] = &["linux-raw-sys", "windows-sys"];
+    const BUILDERS_OF_C: &[&str] = &["cc", "cmake", "pkg-config", "vcpkg", "bindgen", "autotools"];
+    let lock = read("Cargo.lock");
+    let names: Vec<&str> = following(&lock, "name = \"").filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.contains(&"mio"), "Cargo.lock is not read as it is written");
+    let of_c =
+        |name: &&str| BUILDERS_OF_C.contains(name) || (name.ends_with("-sys") && !PLAIN_RUST.contains(name));
+    report(names.into_iter().filter(of_c).map(|name| format!("Cargo.lock: {name}")).collect());
 }
 
 #[test]

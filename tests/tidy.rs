@@ -51,6 +51,10 @@ const LOUD_MACROS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg", 
 /// A file of `src` longer than this is two ideas.
 const MOST_LINES: usize = 700;
 
+/// Programs that are read from top to bottom, and the lines that a reader has
+/// patience for, blank ones and comments included.
+const SHORT_PROGRAMS: &[(&str, usize)] = &[("examples/standalone/main.rs", 250)];
+
 /// Files outside `src/ffi` that may contain `unsafe`, and why.
 const UNSAFE_FILES: &[(&str, &str)] = &[
     ("tests/ffi.rs", "calls the C API, whose every function is unsafe"),
@@ -143,6 +147,15 @@ fn no_file_of_src_is_too_long() {
 }
 
 #[test]
+fn examples_to_learn_from_stay_short() {
+    let too_long = SHORT_PROGRAMS.iter().filter_map(|(path, most)| {
+        let lines = read(path).lines().count();
+        (lines > *most).then(|| format!("{path}: {lines} lines, more than {most}"))
+    });
+    report(too_long.collect());
+}
+
+#[test]
 fn unsafe_stands_only_in_ffi_and_where_a_reason_is_given() {
     let mut faults = Vec::new();
     for file in rust_files("") {
@@ -213,7 +226,7 @@ fn documents_name_only_what_exists() {
     let mut faults = Vec::new();
     let names: BTreeSet<String> =
         files("").iter().filter_map(|path| Some(path.rsplit('/').next()?.into())).collect();
-    for document in ["README.md", "ARCHITECTURE.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "examples/standalone/protocol.md"] {
         for (line, word, alone) in words_in_code(&read(document)) {
             if looks_like_a_path(&word) && !root().join(&word).exists() {
                 faults.push(format!("{document}:{line}: `{word}` does not exist"));

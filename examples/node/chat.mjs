@@ -4,8 +4,8 @@
 //     cd examples/node && npm install                   # in another: socket.io-client, once
 //     node chat.mjs Ada lobby                           # name, room; then write lines, Ctrl+D ends
 //
-// A third argument is the address, http://127.0.0.1:3000 unless given. What the events carry is told in the first lines
-// of examples/standalone/main.rs.
+// A third argument is the address, http://127.0.0.1:3000 unless given. What the events carry is told in
+// examples/standalone/protocol.md.
 import { createInterface } from 'node:readline'
 import { io } from 'socket.io-client'
 

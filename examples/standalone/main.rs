@@ -1,45 +1,20 @@
 //! A whole chat on Salon: a page, two namespaces, rooms with a history, typing, direct messages.
 //!
-//! `cargo run --release --example standalone -- --listen 127.0.0.1:3000`, then open the printed address in two tabs.
-//! To learn Salon, read `run` first (the host's loop), then `Chat::hear` (what clients may ask for).
-//!
-//! The namespaces `/chat` and `/garden` speak the same events. Each carries one object; ids and times are integers
-//! (times in milliseconds since 1970), a `person` is `{id, name}`, a `message` `{id, room, from: person, text, time}`.
-//!
-//! | from | event | object | ack, or `{error}` |
-//! | --- | --- | --- | --- |
-//! | client | `join` | `{room}`; once more for fresh news | `{room, count, members: [person], history: [message]}` |
-//! | client | `leave` | `{room}` | `{room}` |
-//! | client | `say` | `{room, text}` | the `message` |
-//! | client | `typing` | `{room}` | `{}`, but why ask |
-//! | client | `direct` | `{to: id, text}` | `{to: person, text, time}` |
-//! | server | `welcome` | `{id, name, rooms: [{room, count}]}`, the first after `connect` | |
-//! | server | `room` | `{room, count}` whenever a count has changed; 0 is a room that is gone | |
-//! | server | `joined`, `left` | `{room, person, time}`, to the others in the room | |
-//! | server | `said` | the `message`, to the others in the room | |
-//! | server | `typing` | `{room, person}`, to the others in the room, volatile | |
-//! | server | `direct` | `{from: person, text, time}` | |
-//! | server | `exception` | `{status: "error", message}`: refused, and no ack was asked for | |
-//!
-//! A client enters with `?name=Ada`, or `auth: { name: "Ada" }` if it is one of Socket.IO (see `examples/node`), and
-//! is called the first free of `Ada`, `Ada 2`, `Ada 3`, ….
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! `cargo run --release --example standalone`, then open the printed address in two tabs. To learn Salon, read `run`
+//! first (the host's loop), then `Chat::hear` (what clients may ask for). All events are listed in `protocol.md`.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unit_arg)]
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::iter;
-use std::net::ToSocketAddrs;
-use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{error::Error, process::ExitCode};
 
-use salon::{Accept, Config, Error, Event, Events, Namespace, Origins, Request, Server, SocketId};
+use salon::{Accept, Config, Event, Events, Namespace, Origins, Request, Server, SocketId};
 use serde_json::{Value, json};
 
-const PAGE: &str = include_str!("page.html");
 /// The page runs its own inline script and talks to this server; nothing else loads, and no string becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
-const HELP: &str =
-    "Usage: standalone [--listen ADDRESS:PORT]   (default 127.0.0.1:3000; port 0 takes a free one)";
+const USAGE: &str = "Usage: standalone [--listen ADDRESS:PORT]   (default 127.0.0.1:3000; port 0: any)";
 
 // Whatever clients do, memory stays bounded: 128 rooms of 50 messages of 2,000 characters.
 const NAME_CHARS: usize = 32;
@@ -49,37 +24,24 @@ const HISTORY_MESSAGES: usize = 50;
 const ROOMS: usize = 128;
 const ROOMS_OF_ONE: usize = 16;
 const MEMBERS_LISTED: usize = 200;
-/// Changed counts of rooms wait this long and go out together.
+/// However many come and go, a namespace is told the counts of its rooms no more often than this.
 const COUNTS_DELAY: Duration = Duration::from_millis(100);
-const COUNTS_TIMER: u64 = 1;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let listen = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => "127.0.0.1:3000",
-        ["--listen", address] => address,
-        ["--help" | "-h"] => {
-            println!("A chat to try Salon with.\n{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        _ => return fail(&format!("cannot make sense of `{}`\n{HELP}", arguments.join(" ")), 2),
+    let ended = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => run("127.0.0.1:3000"),
+        ["--listen", address] => run(address),
+        ["--help" | "-h"] => Ok(println!("A chat to try Salon with.\n{USAGE}")),
+        _ => Err(format!("cannot make sense of `{}`\n{USAGE}", arguments.join(" ")).into()),
     };
-    if let Err(error) = listen.to_socket_addrs() {
-        return fail(&format!("`{listen}` is not an address to listen on: {error}\n{HELP}"), 2);
-    }
-    match run(listen) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{listen}: {error}"), 1),
-    }
-}
-
-fn fail(problem: &str, code: u8) -> ExitCode {
+    let Err(problem) = ended else { return ExitCode::SUCCESS };
     eprintln!("standalone: {problem}");
-    ExitCode::from(code)
+    ExitCode::FAILURE
 }
 
 /// The host's loop: one thread, one `poll`, one `match`.
-fn run(listen: &str) -> Result<(), Error> {
+fn run(listen: &str) -> Result<()> {
     let config = Config { http: true, origins: Origins::Same, ..Config::default() };
     let mut server = Server::bind(listen, config)?;
     for nsp in ["/chat", "/garden"] {
@@ -95,56 +57,43 @@ fn run(listen: &str) -> Result<(), Error> {
         for event in &events {
             match event {
                 // The guard: until it answers, the client receives nothing. A refusal is an HTTP status.
-                Event::ConnectRequest { socket, handshake, auth, .. } => {
-                    if is_name(&name_of(handshake, auth), NAME_CHARS) {
-                        chat.last_id += 1;
-                        server.accept(socket, Accept::default().user(chat.last_id))?;
-                    } else {
-                        server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?;
-                    }
-                }
-                Event::Connect { socket, nsp, handshake, auth, .. } if nsp != "/" => {
-                    let (id, name) = (server.user(socket)?, name_of(handshake, auth));
-                    chat.enter(&mut server, Person { id, name, nsp: nsp.to_owned(), socket })?;
-                }
+                Event::ConnectRequest { socket, nsp, handshake, auth } => match name_of(handshake, auth) {
+                    Some(name) => chat.enter(&mut server, socket, nsp, &name)?,
+                    None => server.reject(socket, 403, "Enter with ?name= and 1 to 32 characters.")?,
+                },
                 Event::Message { socket, name, args, ack, .. } => {
-                    let user = server.user(socket)?;
-                    match (chat.hear(&mut server, user, name, args)?, ack) {
-                        (Ok(answer), Some(ack)) => server.ack(ack, one(&answer))?,
-                        (Ok(_), None) => {}
-                        (Err(why), Some(ack)) => server.ack(ack, one(&json!({ "error": why })))?,
-                        (Err(why), None) => {
-                            let exception = json!({ "status": "error", "message": why });
-                            server.emit(socket, "exception", one(&exception))?;
-                        }
+                    let heard = chat.hear(&mut server, socket, name, args);
+                    let answer = heard.unwrap_or_else(|why| json!({ "error": why.to_string() }));
+                    if let Some(ack) = ack {
+                        // Who wants very many acks at once loses the first of them. That is no error of ours.
+                        server.ack(ack, one(&answer)).ok();
+                    } else if let Some(why) = answer.get("error") {
+                        let exception = json!({ "status": "error", "message": why });
+                        server.emit(socket, "exception", one(&exception))?;
                     }
                 }
-                Event::Disconnect { socket, nsp, rooms, .. } => {
-                    if let Some(left) = chat.people.remove(&server.user(socket)?) {
-                        for room in rooms {
-                            let place = (nsp.to_owned(), room.to_owned());
-                            chat.notice(&mut server, "left", place, &left.json())?;
-                        }
+                Event::Disconnect { socket, rooms, .. } => {
+                    for room in rooms {
+                        chat.notice(&mut server, "left", socket, room)?;
                     }
+                    chat.people.remove(&socket);
                 }
-                Event::Timer { tag: COUNTS_TIMER, .. } => {
-                    for (nsp, room) in std::mem::take(&mut chat.changed) {
-                        let count = server.count(&nsp, Some(&room))?;
-                        server.to(&nsp).emit("room", one(&json!({ "room": room, "count": count })))?;
+                Event::Timer { .. } => {
+                    for nsp in std::mem::take(&mut chat.changed) {
+                        let rooms = counts(&server, &nsp)?;
+                        server.to(&nsp).emit("rooms", one(&json!({ "rooms": rooms })))?;
                     }
                 }
                 Event::HttpRequest { request, head, .. } => {
-                    let text = "text/plain; charset=utf-8";
                     let (status, kind, body) = match (head.method(), head.path()) {
-                        ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", PAGE),
-                        ("GET" | "HEAD", "/healthz") => (200, text, "ok\n"),
-                        _ => (404, text, "There is nothing here. The chat is at /\n"),
+                        ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", include_str!("page.html")),
+                        ("GET" | "HEAD", "/healthz") => (200, "text/plain", "ok\n"),
+                        _ => (404, "text/plain", "There is nothing here. The chat is at /\n"),
                     };
                     let headers = [
                         ("content-type", kind),
                         ("content-security-policy", POLICY),
                         ("x-content-type-options", "nosniff"),
-                        ("cache-control", "no-cache"),
                     ];
                     server.respond(request, status, &headers, body)?;
                 }
@@ -154,147 +103,127 @@ fn run(listen: &str) -> Result<(), Error> {
     }
 }
 
+/// Somebody in a namespace, also as clients are told of them: `{id, name}`. The id is Salon's.
 struct Person {
-    id: u64,
-    name: String,
     nsp: String,
-    socket: SocketId,
+    json: Value,
 }
 
 /// A namespace and a room.
 type Place = (String, String);
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What this host remembers. Who is in which room is not here: Salon knows.
 #[derive(Default)]
 struct Chat {
-    /// By id, which is also the `user` that Salon keeps with the socket.
-    people: HashMap<u64, Person>,
-    last_id: u64,
-    /// A room that empties keeps its history until another room needs the place.
+    people: HashMap<SocketId, Person>,
+    /// A room that empties keeps its history until other rooms need the place.
     histories: HashMap<Place, VecDeque<Value>>,
     last_message: u64,
-    changed: BTreeSet<Place>,
+    /// Namespaces in which somebody joined or left a room since the counts were told.
+    changed: BTreeSet<String>,
 }
 
 impl Chat {
-    /// Gives the newcomer a name that nobody else has in this namespace, and the list of rooms.
-    fn enter(&mut self, server: &mut Server, mut person: Person) -> Result<(), Error> {
-        let here = self.people.values().filter(|other| other.nsp == person.nsp);
-        let taken: HashSet<_> = here.map(|other| other.name.to_lowercase()).collect();
-        let names = (2..).map(|number| format!("{} {number}", person.name));
-        let free =
-            iter::once(person.name.clone()).chain(names).find(|name| !taken.contains(&name.to_lowercase()));
-        person.name = free.unwrap_or_default();
-        let mut rooms = Vec::new();
-        for room in server.rooms(&person.nsp)? {
-            let count = server.count(&person.nsp, Some(&room))?;
-            rooms.push(json!({ "room": room, "count": count }));
-        }
-        let welcome = json!({ "id": person.id, "name": person.name, "rooms": rooms });
-        server.emit(person.socket, "welcome", one(&welcome))?;
-        self.people.insert(person.id, person);
+    /// Lets somebody in, under a name that nobody else has in this namespace, and tells them the rooms.
+    fn enter(&mut self, server: &mut Server, socket: SocketId, nsp: &str, wish: &str) -> Result<()> {
+        let here = self.people.values().filter(|other| other.nsp == nsp);
+        let taken: HashSet<_> =
+            here.filter_map(|it| Some(it.json["name"].as_str()?.to_lowercase())).collect();
+        let others = (2..).map(|number| format!("{wish} {number}"));
+        let mut names = [wish.to_owned()].into_iter().chain(others);
+        let name = names.find(|name| !taken.contains(&name.to_lowercase())).unwrap_or_default();
+        server.accept(socket, Accept::default())?;
+        let json = json!({ "id": server.sid(socket)?, "name": name });
+        let welcome = json!({ "id": json["id"], "name": name, "rooms": counts(server, nsp)? });
+        server.emit(socket, "welcome", one(&welcome))?;
+        self.people.insert(socket, Person { nsp: nsp.to_owned(), json });
         Ok(())
     }
 
-    /// What clients ask for. The inner error is the client's mistake, and it is told; the outer one is ours.
-    fn hear(
-        &mut self,
-        server: &mut Server,
-        user: u64,
-        name: &str,
-        args: &str,
-    ) -> Result<Result<Value, &'static str>, Error> {
-        let Some(me) = self.people.get(&user) else { return Ok(Err("The chats are at /chat and /garden.")) };
-        let (socket, from) = (me.socket, me.json());
-        let Ok([object]) = serde_json::from_str::<[Value; 1]>(args) else {
-            return Ok(Err("An event carries one object."));
-        };
+    /// What clients ask for. They are told the answer or the error.
+    fn hear(&mut self, server: &mut Server, socket: SocketId, event: &str, args: &str) -> Result<Value> {
+        let me = self.people.get(&socket).ok_or("The chats are at /chat and /garden.")?;
+        let [object]: [Value; 1] = serde_json::from_str(args).map_err(|_| "An event carries one object.")?;
         let text = object["text"].as_str().unwrap_or_default().trim();
-        if matches!(name, "say" | "direct") && !(1..=TEXT_CHARS).contains(&text.chars().count()) {
-            return Ok(Err("A message has 1 to 2,000 characters."));
+        if matches!(event, "say" | "direct") && !(1..=TEXT_CHARS).contains(&text.chars().count()) {
+            return Err("A message has 1 to 2,000 characters.".into());
         }
-        if name == "direct" {
-            let to = object["to"].as_u64().and_then(|id| self.people.get(&id)).filter(|to| to.nsp == me.nsp);
-            let Some(to) = to else { return Ok(Err("This person is no longer here.")) };
-            let time = now();
-            server.emit(to.socket, "direct", one(&json!({ "from": from, "text": text, "time": time })))?;
-            return Ok(Ok(json!({ "to": to.json(), "text": text, "time": time })));
+        let (from, time) = (me.json.clone(), now());
+        if event == "direct" {
+            let gone = "This person is no longer here.";
+            let to = object["to"].as_str().and_then(|id| server.by_sid(id)).ok_or(gone)?;
+            let person = self.people.get(&to).filter(|person| person.nsp == me.nsp).ok_or(gone)?;
+            server.emit(to, "direct", one(&json!({ "from": from, "text": text, "time": time })))?;
+            return Ok(json!({ "to": person.json, "text": text, "time": time }));
         }
-        let room = object["room"].as_str().unwrap_or_default().trim();
-        if !is_name(room, ROOM_CHARS) {
-            return Ok(Err("A room's name has 1 to 64 characters."));
-        }
+        let room = named(&object["room"], ROOM_CHARS).ok_or("A room's name has 1 to 64 characters.")?;
         let place @ (nsp, _) = &(me.nsp.clone(), room.to_owned());
-        let rooms = server.rooms_of(socket)?;
-        let inside = rooms.iter().any(|mine| mine == room);
-        match name {
+        let mine = server.rooms_of(socket)?;
+        let inside = mine.iter().any(|it| it == room);
+        match event {
+            "join" if !inside && mine.len() >= ROOMS_OF_ONE => {
+                Err("You are in 16 rooms. Leave one first.".into())
+            }
             "join" => {
-                if !inside && rooms.len() >= ROOMS_OF_ONE {
-                    return Ok(Err("You are in 16 rooms. Leave one first."));
-                }
                 if !self.histories.contains_key(place) && self.histories.len() >= ROOMS {
-                    let empty =
-                        |(nsp, room): &&Place| server.count(nsp, Some(room)).is_ok_and(|count| count == 0);
-                    let Some(empty) = self.histories.keys().find(empty).cloned() else {
-                        return Ok(Err("There are too many rooms. Join one of them."));
-                    };
-                    self.histories.remove(&empty);
+                    let empty = |(nsp, room): &&Place| matches!(server.count(nsp, Some(room)), Ok(0));
+                    let empty = self.histories.keys().find(empty).cloned();
+                    self.histories.remove(&empty.ok_or("There are too many rooms. Join one of them.")?);
                 }
+                server.join(socket, room)?;
                 if !inside {
-                    self.notice(server, "joined", place.clone(), &from)?; // first, so the newcomer does not get it
-                    server.join(socket, room)?;
+                    self.histories.entry(place.clone()).or_default();
+                    self.notice(server, "joined", socket, room)?;
                 }
                 let (members, count) = (server.members(nsp, Some(room))?, server.count(nsp, Some(room))?);
-                let people =
-                    members.into_iter().filter_map(|member| self.people.get(&server.user(member).ok()?));
-                let members: Vec<_> = people.take(MEMBERS_LISTED).map(Person::json).collect();
-                let history = self.histories.entry(place.clone()).or_default();
-                Ok(Ok(json!({ "room": room, "count": count, "members": members, "history": history })))
+                let people = members.iter().filter_map(|member| self.people.get(member));
+                let members: Vec<_> = people.take(MEMBERS_LISTED).map(|person| &person.json).collect();
+                let history = self.histories.get(place);
+                Ok(json!({ "room": room, "count": count, "members": members, "history": history }))
             }
-            _ if !inside => Ok(Err("Join the room first.")),
+            _ if !inside => Err("Join the room first.".into()),
             "leave" => {
                 server.leave(socket, room)?;
-                self.notice(server, "left", place.clone(), &from)?;
-                Ok(Ok(json!({ "room": room })))
+                self.notice(server, "left", socket, room)?;
+                Ok(json!({ "room": room }))
             }
             "say" => {
                 self.last_message += 1;
-                let (id, time) = (self.last_message, now());
+                let id = self.last_message;
                 let message = json!({ "id": id, "room": room, "from": from, "text": text, "time": time });
                 server.to(nsp).room(room).except(socket).emit("said", one(&message))?;
                 let history = self.histories.entry(place.clone()).or_default();
                 history.push_back(message.clone());
-                if history.len() > HISTORY_MESSAGES {
-                    history.pop_front();
-                }
-                Ok(Ok(message))
+                history.drain(..history.len().saturating_sub(HISTORY_MESSAGES));
+                Ok(message)
             }
             "typing" => {
                 let typing = one(&json!({ "room": room, "person": from }));
                 server.to(nsp).room(room).except(socket).volatile().emit("typing", typing)?;
-                Ok(Ok(json!({})))
+                Ok(json!({}))
             }
-            _ => Ok(Err("There is no such event here.")),
+            _ => Err("There is no such event here.".into()),
         }
     }
 
-    /// Tells a room who came or went; its new count goes to the whole namespace a little later.
-    fn notice(&mut self, server: &mut Server, event: &str, place: Place, who: &Value) -> Result<(), Error> {
-        let (nsp, room) = &place;
-        let notice = json!({ "room": room, "person": who, "time": now() });
-        server.to(nsp).room(room).emit(event, one(&notice))?;
+    /// Tells a room who came or went; the new counts go to the whole namespace a little later.
+    fn notice(&mut self, server: &mut Server, event: &str, who: SocketId, room: &str) -> Result<()> {
+        let Some(Person { nsp, json, .. }) = self.people.get(&who) else { return Ok(()) };
+        let notice = json!({ "room": room, "person": json, "time": now() });
+        server.to(nsp).room(room).except(who).emit(event, one(&notice))?;
         if self.changed.is_empty() {
-            server.start_timer(COUNTS_DELAY, None, COUNTS_TIMER);
+            server.start_timer(COUNTS_DELAY, None, 0);
         }
-        self.changed.insert(place);
+        self.changed.insert(nsp.clone());
         Ok(())
     }
 }
 
-impl Person {
-    fn json(&self) -> Value {
-        json!({ "id": self.id, "name": self.name })
-    }
+/// The rooms of a namespace that somebody is in: `[{room, count}]`.
+fn counts(server: &Server, nsp: &str) -> Result<Value> {
+    let rooms = server.rooms(nsp)?.into_iter();
+    rooms.map(|room| Ok(json!({ "count": server.count(nsp, Some(&room))?, "room": room }))).collect()
 }
 
 /// The arguments of an event or an ack that carries one object.
@@ -303,15 +232,17 @@ fn one(object: &Value) -> String {
 }
 
 /// What a newcomer wants to be called: a query of the URL, or a part of what Socket.IO clients send along.
-fn name_of(handshake: &Request, auth: &str) -> String {
+fn name_of(handshake: &Request, auth: &str) -> Option<String> {
     let auth: Value = serde_json::from_str(auth).unwrap_or_default();
-    let name = handshake.query("name").unwrap_or_else(|| auth["name"].as_str().unwrap_or_default().into());
-    name.trim().to_owned()
+    let wish = handshake.query("name").map_or_else(|| auth["name"].clone(), |name| json!(name));
+    named(&wish, NAME_CHARS).map(str::to_owned)
 }
 
-/// A name that shows on one line and fits the engine's 255 bytes.
-fn is_name(name: &str, chars: usize) -> bool {
-    (1..=chars).contains(&name.chars().count()) && name.len() <= 255 && !name.chars().any(char::is_control)
+/// A name that shows on one line and fits the engine's 255 bytes, if this is one.
+fn named(wish: &Value, chars: usize) -> Option<&str> {
+    let name = wish.as_str()?.trim();
+    let fits = (1..=chars).contains(&name.chars().count()) && name.len() <= 255;
+    (fits && !name.chars().any(char::is_control)).then_some(name)
 }
 
 fn now() -> u64 {

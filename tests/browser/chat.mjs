@@ -5,6 +5,7 @@
 // command than the release example; `--listen ADDRESS:PORT` is added to it.
 import assert from 'node:assert/strict'
 import { mkdir, readdir, rm } from 'node:fs/promises'
+import { createServer, get } from 'node:http'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
@@ -16,14 +17,18 @@ const target = process.env.CARGO_TARGET_DIR ?? `${root}/target`
 const out = `${root}/tests/out`
 const HISTORY = 50
 
-const host = new Host(process.env.STANDALONE?.split(' ') ?? [`${target}/release/examples/standalone`])
+const command = process.env.STANDALONE?.split(' ') ?? [`${target}/release/examples/standalone`]
+const host = new Host(command)
 let browser
 /** By name: Ada and Bob in the lobby, Cleo in another room, Dora in the other namespace, others later. */
 const people = {}
+/** Those who have left, too. */
+const everybody = []
 
 async function open(name, options) {
   const person = await Person.open(browser, host.url, name, options)
   people[name] = person
+  everybody.push(person)
   return person
 }
 
@@ -116,6 +121,7 @@ let serial = 0
 
 step('two chat in a room, and neither the other room nor the other namespace hears it', async () => {
   const { Ada, Bob } = people
+  const begun = Date.now()
   await Ada.say('Good evening! Is this seat taken?')
   await Bob.sees('Ada', 'Good evening! Is this seat taken?')
   await Bob.say('It was waiting for you.')
@@ -126,6 +132,13 @@ step('two chat in a room, and neither the other room nor the other namespace hea
     'Ada: Two lines\nare one message — with ünïcödé 🎻']
   assert.deepEqual(await Ada.messages(), said)
   assert.deepEqual(await Bob.messages(), said)
+  const times = await Ada.times()
+  assert.deepEqual(await Bob.times(), times, 'both are shown the same times')
+  for (const { date, text } of times) {
+    assert.ok(begun <= date && date <= Date.now(), `${text} is when it was said`)
+    assert.match(text, /^\d{1,2}:\d{2}\b/)
+  }
+  assert.ok(await Ada.page.getByTestId('message').first().locator('time').isVisible())
   for (const text of ['seat taken', 'waiting for you', 'one message']) await nobodyElseHeard(text)
 })
 
@@ -257,6 +270,9 @@ step('it works on a phone, 360 pixels wide', async () => {
     await page.getByTestId('send').tap()
     await Bob.sees('Paula', text)
     await fits('the conversation')
+    // No finger hovers over a message to learn its time.
+    await paula.until('all times can be read', () =>
+      [...document.querySelectorAll('[data-testid=log] time')].every(time => getComputedStyle(time).opacity === '1'))
     if (!text.startsWith('Long')) await paula.picture(`${out}/page-phone.png`)
   }
   await paula.openDrawer('Rooms', 'rooms-side')
@@ -278,9 +294,9 @@ step('it works on a phone, 360 pixels wide', async () => {
 
 step('when the server is killed and started again, all come back by themselves', async () => {
   const { Ada, Bob, Cleo, Dora } = people
-  const everybody = [Ada, Bob, Cleo, Dora]
+  const here = [Ada, Bob, Cleo, Dora]
   await host.kill()
-  for (const one of everybody) {
+  for (const one of here) {
     await one.stateIs('waiting', 'connecting')
     await one.reads('banner', /./)
     await one.page.getByTestId('banner').waitFor({ state: 'visible' })
@@ -290,7 +306,7 @@ step('when the server is killed and started again, all come back by themselves',
   await Ada.page.getByTestId('text').press('Enter')
   await Ada.picture(`${out}/page-reconnecting.png`)
   await host.start()
-  for (const one of everybody) {
+  for (const one of here) {
     await one.stateIs('open')
     await one.page.getByTestId('banner').waitFor({ state: 'hidden' })
   }
@@ -307,6 +323,101 @@ step('when the server is killed and started again, all come back by themselves',
   assert.equal(messages[0], 'Ada: Good evening! Is this seat taken?', 'what was said before is still shown')
   await Ada.whisper('Bob', 'You still hear me alone?')
   await Bob.counts('direct', 'Ada', 'unread', 1)
+})
+
+step('while the server is away a page tries again later and later, and is back when the server is', async () => {
+  const other = new Host(command)
+  await other.start()
+  const frida = await Person.open(browser, other.url, 'Frida')
+  try {
+    await frida.enter()
+    await other.kill()
+    await frida.stateIs('waiting')
+    await frida.reads('banner', /Next try in \d+ s/)
+    await frida.attempt(5)
+    // Each delay is random between half of and the whole of a doubled one: two that follow may be nearly the same.
+    const gaps = frida.attempts.slice(1, 5).map((at, index, all) => at - all[index - 1]).slice(1)
+    for (const [index, gap] of gaps.slice(1).entries()) {
+      assert.ok(gap > gaps[index] * 0.9, `milliseconds between the attempts: ${gaps}`)
+    }
+    assert.ok(gaps.at(-1) > gaps[0] * 1.5, `milliseconds between the attempts: ${gaps}`)
+    await other.start()
+    await frida.stateIs('open')
+    await frida.isIn('lobby')
+    await frida.page.getByTestId('banner').waitFor({ state: 'hidden' })
+  } finally {
+    await frida.page.close()
+    other.stop()
+  }
+})
+
+const ELSEWHERE = 'https://elsewhere.example'
+const UPGRADE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
+const POLLING = 'socket.io/?EIO=4&transport=polling'
+
+/** The status of the answer to a GET. */
+function status(path, headers) {
+  return new Promise((resolve, reject) => {
+    const request = get(host.url + path, { headers, agent: false })
+    request.on('response', answer => resolve(answer.resume().statusCode))
+    request.on('upgrade', (answer, socket) => {
+      socket.destroy()
+      resolve(answer.statusCode)
+    })
+    request.on('error', reject)
+  })
+}
+
+step('pages of other origins are refused with 403, by WebSocket and by polling', async () => {
+  const own = new URL(host.url).origin
+  const doors = [['chat?name=Eve', UPGRADE, 101], ['garden?name=Eve', UPGRADE, 101],
+    ['socket.io/?EIO=4&transport=websocket', UPGRADE, 101], [POLLING, {}, 200]]
+  for (const [path, headers, welcome] of doors) {
+    for (const origin of [ELSEWHERE, 'http://127.0.0.1:1', 'null']) {
+      assert.equal(await status(path, { ...headers, origin }), 403, `${path} from ${origin}`)
+    }
+    assert.equal(await status(path, { ...headers, origin: own }), welcome, `${path} from its own origin`)
+    assert.equal(await status(path, headers), welcome, `${path} from a program`)
+  }
+
+  // The same in a browser: a page of somebody else's, on the same machine.
+  const site = createServer((request, response) => response.setHeader('content-type', 'text/html').end('<!doctype html>'))
+  await new Promise(resolve => site.listen(0, '127.0.0.1', resolve))
+  const page = await browser.newPage()
+  try {
+    await page.goto(`http://127.0.0.1:${site.address().port}/`)
+    const complaint = page.waitForEvent('console', message => message.text().includes('WebSocket'))
+    const tried = await page.evaluate(async ([socket, polling]) => ({
+      socket: await new Promise(resolve => {
+        const tried = new WebSocket(socket)
+        tried.onopen = () => resolve('open')
+        tried.onclose = () => resolve('refused')
+      }),
+      polling: await fetch(polling).then(() => 'read', () => 'refused'),
+    }), [`${host.url.replace('http', 'ws')}chat?name=Eve`, host.url + POLLING])
+    assert.deepEqual(tried, { socket: 'refused', polling: 'refused' })
+    assert.match((await complaint).text(), /\b403\b/)
+  } finally {
+    await page.close()
+    site.close()
+  }
+})
+
+step('the page asks its own server for everything, and forbids itself the rest', async () => {
+  const { host: own } = new URL(host.url)
+  for (const { name, requests, headers } of everybody) {
+    const asked = requests.map(address => new URL(address)).filter(({ protocol }) => protocol !== 'data:')
+    assert.deepEqual(asked.filter(({ host }) => host !== own).map(String), [], `what ${name}'s page loaded from elsewhere`)
+    for (const scheme of ['http:', 'ws:']) {
+      assert.ok(asked.some(({ protocol }) => protocol === scheme), `${name}'s ${scheme} requests were seen`)
+    }
+    const policy = headers['content-security-policy']
+    assert.match(policy, /default-src 'none'/)
+    assert.match(policy, /connect-src 'self'/)
+    assert.doesNotMatch(policy, /\*|https?:|wss?:|unsafe-eval/, 'no other host, no evaluated code')
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+  }
 })
 
 step('no browser complained', async () => {

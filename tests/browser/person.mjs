@@ -8,6 +8,10 @@ export class Person {
   errors = []
   /** Every WebSocket message that reached this browser, shown by the page or not. */
   received = []
+  /** The address of everything that the page asked for, WebSockets included. */
+  requests = []
+  /** When it began each of its WebSockets, in milliseconds. */
+  attempts = []
 
   /** Opens the page as somebody new: own storage, own window. */
   static async open(browser, url, name, options = {}) {
@@ -21,8 +25,14 @@ export class Person {
       if (message.type() === 'error') person.errors.push(message.text())
     })
     const receive = frame => person.received.push(String(frame.payload))
-    person.page.on('websocket', socket => socket.on('framereceived', receive))
-    await person.page.goto(url)
+    person.page.on('request', request => person.requests.push(request.url()))
+    person.page.on('websocket', socket => {
+      person.requests.push(socket.url())
+      person.attempts.push(performance.now())
+      socket.on('framereceived', receive)
+    })
+    const answer = await person.page.goto(url)
+    person.headers = answer.headers()
     return person
   }
 
@@ -102,6 +112,19 @@ export class Person {
   messages() {
     return this.page.getByTestId('message').evaluateAll(messages => messages.map(message =>
       `${message.dataset.author}: ${message.querySelector('[data-testid=message-text]').textContent}`))
+  }
+
+  /** When the messages that are shown were said: for programs as a date, and as it is written. */
+  times() {
+    return this.page.getByTestId('message').evaluateAll(messages => messages.map(message => {
+      const time = message.querySelector('time')
+      return { date: Date.parse(time.dateTime), text: time.textContent }
+    }))
+  }
+
+  /** Resolves when the page has begun its WebSocket of this number, from 1. */
+  async attempt(number) {
+    while (this.attempts.length < number) await this.page.waitForEvent('websocket')
   }
 
   async isIn(room) {

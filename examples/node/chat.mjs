@@ -21,12 +21,16 @@ const socket = io(new URL('/chat', address).href, { auth: { name } })
 
 // After `connect` we are in. It comes again after each time the connection was lost, and the server then takes us for
 // somebody new, so this is the place for everything that it should know.
+let come
+const inside = new Promise(resolve => { come = resolve })
 socket.on('connect', async () => {
-  // An ack is a promise: the server answers this one event.
-  const joined = await socket.emitWithAck('join', { room })
+  // An ack is a promise: the server answers this one event, or the connection is lost, and then `connect` comes again.
+  const joined = await socket.emitWithAck('join', { room }).catch(() => null)
+  if (!joined) return
   if (joined.error) return end(joined.error)
   console.log(`* ${joined.count} in ${room}: ${joined.members.map(person => person.name).join(', ')}`)
   for (const message of joined.history) show(message)
+  come()
 })
 
 // The guard said no: there was no name, or a bad one. Or there is no server, and then the client goes on trying.
@@ -44,6 +48,7 @@ socket.on('left', ({ person }) => console.log(`* ${person.name} left`))
 const lines = createInterface({ input: process.stdin })
 for await (const text of lines) {
   if (!text.trim()) continue
+  await inside
   const message = await socket.timeout(5_000).emitWithAck('say', { room, text }).catch(error => ({ error: error.message }))
   if (message.error) console.log(`* not said: ${message.error}`)
 }
@@ -52,7 +57,7 @@ end()
 function end(problem) {
   if (problem) {
     console.error(problem)
-    process.exitCode = 1
+    process.exit(1)
   }
   socket.disconnect()
   process.stdin.destroy()

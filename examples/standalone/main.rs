@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The page runs its own inline script and talks to this server; nothing else loads, and no string becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
-const USAGE: &str = "Usage: standalone [--listen ADDRESS:PORT]   (default 127.0.0.1:3000; port 0: any)";
+const USAGE: &str = "Usage: standalone [--listen ADDRESS:PORT] (default 127.0.0.1:3000; port 0: a free one)";
 
 // Whatever clients do, memory stays bounded: 128 rooms of 50 messages of 2,000 characters.
 const NAME_CHARS: usize = 32;

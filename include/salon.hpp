@@ -22,6 +22,7 @@
 
 #include "salon.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -32,6 +33,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -72,6 +74,13 @@ inline std::string_view view(const salon_bytes &bytes) noexcept {
     return {static_cast<const char *>(bytes.ptr), bytes.len};
 }
 
+inline std::vector<std::string_view> views(const salon_bytes *list, int count) {
+    std::vector<std::string_view> found;
+    for (int at = 0; at < count; ++at)
+        found.push_back(view(list[at]));
+    return found;
+}
+
 inline salon_bytes bytes(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
 inline void no_nul(std::string_view text) {
@@ -100,6 +109,22 @@ private:
     std::array<char, 64> short_;
     std::string long_;
 };
+
+/// A span in whole milliseconds, as C wants it. What is past is none, what is longer than C can say is its longest.
+inline std::uint32_t milliseconds(std::chrono::milliseconds span, std::uint32_t longest = UINT32_MAX) noexcept {
+    return static_cast<std::uint32_t>(std::clamp<std::chrono::milliseconds::rep>(span.count(), 0, longest));
+}
+
+inline std::vector<salon_bytes> list(const std::vector<std::string_view> &texts) {
+    std::vector<salon_bytes> found;
+    found.reserve(texts.size());
+    for (std::string_view text : texts)
+        found.push_back(bytes(text));
+    return found;
+}
+
+/// Null stands for no arguments.
+inline const char *args_ptr(std::string_view args) noexcept { return args.empty() ? nullptr : args.data(); }
 
 /// Pointers to the texts of a list that stays where it is.
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
@@ -199,18 +224,16 @@ namespace detail {
 /// A salon_message and what it points to.
 class Sent {
 public:
-    explicit Sent(const Message &message, std::chrono::milliseconds wait = {}) : name_(message.name) {
-        attachments_.reserve(message.attachments.size());
-        for (std::string_view attachment : message.attachments)
-            attachments_.push_back(bytes(attachment));
+    explicit Sent(const Message &message, std::uint32_t ack_timeout_ms = 0)
+        : name_(message.name), attachments_(list(message.attachments)) {
         raw_.size = sizeof raw_;
         raw_.name = name_;
-        raw_.args = message.args.empty() ? nullptr : message.args.data();
+        raw_.args = args_ptr(message.args);
         raw_.args_len = message.args.size();
         raw_.attachments = attachments_.data();
         raw_.attachment_count = attachments_.size();
         raw_.flags = message.flags;
-        raw_.ack_timeout_ms = static_cast<std::uint32_t>(wait.count());
+        raw_.ack_timeout_ms = ack_timeout_ms;
     }
 
     const salon_message *raw() const noexcept { return &raw_; }
@@ -240,15 +263,15 @@ public:
 
     /// Sends an event; `args` is a JSON array. False if the client has just left.
     bool emit(std::string_view name, std::string_view args = "[]") const {
-        return detail::check(salon_socket_emit(server_, id_, detail::Name(name), args.data(), args.size())) > 0;
+        return detail::check(
+                   salon_socket_emit(server_, id_, detail::Name(name), detail::args_ptr(args), args.size())) > 0;
     }
 
     /// Sends an event and asks for an answer: one SALON_EVENT_ACK with the number returned comes, in time or not.
     std::uint64_t ask(const Message &message, std::chrono::milliseconds wait) const {
         std::uint64_t ack = 0;
         const detail::Sent sent(message);
-        detail::check(
-            salon_socket_emit_with_ack(server_, id_, sent.raw(), static_cast<std::uint32_t>(wait.count()), &ack));
+        detail::check(salon_socket_emit_with_ack(server_, id_, sent.raw(), detail::milliseconds(wait), &ack));
         return ack;
     }
 
@@ -266,6 +289,10 @@ public:
 
     /// Disconnects it from its namespace; with `close`, a Socket.IO client from all and its connection, too.
     void disconnect(bool close = false) const { detail::check(salon_socket_disconnect(server_, id_, close)); }
+    /// Disconnects it with a WebSocket close code and a text of at most 123 bytes, which a plain WebSocket is told.
+    void disconnect_with(std::uint32_t code, std::string_view reason = {}) const {
+        detail::check(salon_socket_disconnect_with(server_, id_, code, detail::Name(reason)));
+    }
 
     /// Lets it in, if it waits.
     void accept() const { detail::check(salon_socket_accept(server_, id_, nullptr)); }
@@ -312,14 +339,17 @@ public:
             return std::nullopt;
         return detail::view(value);
     }
+    /// What a Socket.IO client gave as `auth` when it entered: a JSON object.
+    std::string_view auth() const {
+        salon_bytes value = SALON_ZERO;
+        detail::check(salon_socket_auth(server_, id_, &value));
+        return detail::view(value);
+    }
     /// The rooms that it is in.
     std::vector<std::string_view> rooms() const {
         const salon_bytes *list = nullptr;
         const int count = detail::check(salon_socket_rooms(server_, id_, &list));
-        std::vector<std::string_view> found;
-        for (int at = 0; at < count; ++at)
-            found.push_back(detail::view(list[at]));
-        return found;
+        return detail::views(list, count);
     }
     /// Its address, its protocol and what else is known.
     salon_socket_info describe() const {
@@ -345,10 +375,10 @@ public:
     Self &room(std::string_view name) { return add(rooms_, name); }
     /// Leaves out the members of a room.
     Self &except_room(std::string_view name) { return add(except_rooms_, name); }
-    /// Adds one client.
+    /// Adds one client. Nobody is a mistake, which the call tells: an audience of nobody would be everybody.
     Self &socket(Socket socket) { return add(sockets_, socket); }
     /// Leaves out one client; nobody is fine.
-    Self &except(Socket socket) { return add(except_sockets_, socket); }
+    Self &except(Socket socket) { return socket ? add(except_sockets_, socket) : static_cast<Self &>(*this); }
 
 protected:
     AudienceBase() = default;
@@ -378,8 +408,7 @@ private:
         return static_cast<Self &>(*this);
     }
     Self &add(std::vector<salon_socket_id> &ids, Socket socket) {
-        if (socket)
-            ids.push_back(socket.id());
+        ids.push_back(socket.id());
         return static_cast<Self &>(*this);
     }
 
@@ -406,7 +435,8 @@ public:
     /// Sends an event and asks each for an answer: a SALON_EVENT_ACK for each, then one SALON_EVENT_ACKS_DONE.
     std::uint64_t ask(const Message &message, std::chrono::milliseconds wait) const {
         std::uint64_t ack = 0;
-        const detail::Sent sent(message, wait);
+        // To C, no time at all means that no answer is wanted.
+        const detail::Sent sent(message, wait.count() > 0 ? detail::milliseconds(wait) : 1);
         with([&](const salon_audience *to) { return salon_server_emit(server_, to, sent.raw(), &ack); });
         return ack;
     }
@@ -635,12 +665,14 @@ public:
     Events poll(int timeout_ms = SALON_FOREVER) {
         return {server_, detail::check(salon_server_poll(server_, timeout_ms))};
     }
-    Events poll(std::chrono::milliseconds timeout) { return poll(static_cast<int>(timeout.count())); }
+    Events poll(std::chrono::milliseconds timeout) {
+        return poll(static_cast<int>(detail::milliseconds(timeout, INT32_MAX)));
+    }
     /// Writes out what is queued, as far as the network takes it.
     void flush() { detail::check(salon_server_flush(server_)); }
     /// Says goodbye to every client; SALON_EVENT_STOPPED comes when all are gone.
     void shutdown(std::chrono::milliseconds grace) {
-        detail::check(salon_server_shutdown(server_, static_cast<std::uint32_t>(grace.count())));
+        detail::check(salon_server_shutdown(server_, detail::milliseconds(grace)));
     }
     /// For the host's own loop: see salon_server_fd() and salon_server_timeout_ms().
     int fd() { return salon_server_fd(server_); }
@@ -660,10 +692,13 @@ public:
     std::vector<std::string_view> rooms(std::string_view nsp) {
         const salon_bytes *list = nullptr;
         const int count = detail::check(salon_namespace_rooms(server_, detail::Name(nsp), &list));
-        std::vector<std::string_view> found;
-        for (int at = 0; at < count; ++at)
-            found.push_back(detail::view(list[at]));
-        return found;
+        return detail::views(list, count);
+    }
+    /// All namespaces, also those that a pattern has made.
+    std::vector<std::string_view> namespaces() {
+        const salon_bytes *list = nullptr;
+        const int count = detail::check(salon_server_namespaces(server_, &list));
+        return detail::views(list, count);
     }
     /// How many clients are in a namespace, or in one of its rooms.
     int count(std::string_view nsp) const {
@@ -679,10 +714,16 @@ public:
     Audience to(std::string_view nsp) const { return {server_, nsp}; }
     /// The client with a number that was kept.
     Socket socket(salon_socket_id id) const noexcept { return {server_, id}; }
+    /// The client that knows itself by this name (salon_socket_info.sid), or nobody.
+    Socket by_sid(std::string_view sid) const { return {server_, salon_socket_by_sid(server_, detail::Name(sid))}; }
 
-    /// Answers a message whose ack() was not zero; `args` is a JSON array.
-    void answer(std::uint64_t ack, std::string_view args = "[]") {
-        detail::check(salon_ack_answer(server_, ack, args.data(), args.size(), nullptr, 0));
+    /// Answers a message whose ack() was not zero. `args` is a JSON array, which refers to attachments as that of a
+    /// Message does; empty: none, or the attachments themselves.
+    void answer(std::uint64_t ack, std::string_view args = "[]",
+                const std::vector<std::string_view> &attachments = {}) {
+        const auto list = detail::list(attachments);
+        detail::check(
+            salon_ack_answer(server_, ack, detail::args_ptr(args), args.size(), list.data(), list.size()));
     }
     /// Answers an HTTP request; `headers` are names and values. False if nobody waits any more.
     bool respond(std::uint64_t request, std::uint32_t status, std::string_view body = {},
@@ -701,8 +742,8 @@ public:
     std::uint64_t start_timer(std::chrono::milliseconds delay, std::uint64_t tag,
                               std::chrono::milliseconds interval = {}) {
         std::uint64_t timer = 0;
-        detail::check(salon_timer_start(server_, static_cast<std::uint32_t>(delay.count()),
-                                        static_cast<std::uint32_t>(interval.count()), tag, &timer));
+        detail::check(
+            salon_timer_start(server_, detail::milliseconds(delay), detail::milliseconds(interval), tag, &timer));
         return timer;
     }
     void stop_timer(std::uint64_t timer) { detail::check(salon_timer_stop(server_, timer)); }
@@ -737,7 +778,8 @@ public:
     }
     Server(Server &&other) noexcept : ServerRef(std::exchange(other.server_, nullptr)) {}
     Server &operator=(Server &&other) noexcept {
-        std::swap(server_, other.server_);
+        Server moved(std::move(other));
+        std::swap(server_, moved.server_);
         return *this;
     }
     Server(const Server &) = delete;
@@ -836,10 +878,12 @@ public:
 
     /// Does the client wait for an ack that nobody has given yet?
     bool wants_ack() const noexcept { return event_.type() == SALON_EVENT_MESSAGE && event_.ack() != 0 && !taken_; }
-    /// Answers at once; `args` is a JSON array.
-    void answer(std::string_view args) {
-        if (wants_ack())
-            server().answer(take_ack(), args);
+    /// Answers at once, as ServerRef::answer().
+    void answer(std::string_view args, const std::vector<std::string_view> &attachments = {}) {
+        if (!wants_ack())
+            return;
+        server().answer(event_.ack(), args, attachments);
+        taken_ = true; // Not before: if it throws, the client still waits, and may be told.
     }
     /// Takes the duty to answer: the host calls Server::answer() with this number when it knows. Zero if the client
     /// wants none.
@@ -894,9 +938,12 @@ public:
     using Answered = std::function<void(const Event &)>;
 
     explicit Gateway(ServerRef server) : server_(server.raw()) {}
+    Gateway(Gateway &&) = default;
+    Gateway &operator=(Gateway &&) = default;
 
     /// Opens a namespace with options. Without this, one that a handler is given for is opened with the defaults,
-    /// unless the server has it already.
+    /// unless the server has it already. Say the options of a guarded namespace and of a pattern here and not to the
+    /// server: they are opened anew, with what is known here.
     Gateway &open(std::string_view nsp, const salon_namespace_config &how = Namespace()) {
         place_of(nsp, &how);
         return *this;
@@ -917,13 +964,15 @@ public:
         init_.push_back(std::move(hook));
         return *this;
     }
-    /// Runs when a client is in. If it throws, the client is told and disconnected.
+    /// Runs when a client is in. If it throws, the client is told and disconnected, and no handler gets what it has
+    /// sent meanwhile.
     Gateway &on_connect(std::string_view nsp, Hook hook) {
         place_of(nsp).connect.push_back(std::move(hook));
         return *this;
     }
     /// Runs when a client is gone, also one that a guard turned away: `call.event().code()` says why. So what a guard
-    /// has made for a client can be freed here, and only here.
+    /// has made for a client can be freed here, and only here. With SALON_CONFIG_RECOVERY, not if the event's flags
+    /// hold SALON_EVENT_FLAG_MAY_RETURN: then it is for the recovered client, or for SALON_EVENT_EXPIRED.
     Gateway &on_disconnect(std::string_view nsp, Hook hook) {
         place_of(nsp).disconnect.push_back(std::move(hook));
         return *this;
@@ -933,8 +982,10 @@ public:
     Gateway &guard(std::string_view nsp, Guard guard) {
         Place &place = place_of(nsp);
         if ((place.how.flags & SALON_NAMESPACE_GUARDED) == 0) {
-            place.how.flags |= SALON_NAMESPACE_GUARDED;
-            reopen(std::string(nsp), place);
+            Namespace guarded = place.how;
+            guarded.flags |= SALON_NAMESPACE_GUARDED;
+            open_on_server(nsp, guarded);
+            place.how = guarded;
         }
         place.guards.push_back(std::move(guard));
         return *this;
@@ -997,10 +1048,13 @@ public:
     /// The filter that is there from the start: the text of an Exception, "Internal server error" for all else.
     static std::optional<std::string> default_filter(Call &, std::exception_ptr thrown) {
         try {
-            std::rethrow_exception(thrown);
-        } catch (const Exception &exception) {
-            return error(exception.what());
+            try {
+                std::rethrow_exception(thrown);
+            } catch (const Exception &exception) {
+                return error(exception.what());
+            }
         } catch (...) {
+            // Also for a text that is not UTF-8, say because it quotes a header.
             return error("Internal server error");
         }
     }
@@ -1041,13 +1095,19 @@ private:
 
     /// The entry of a namespace, which is opened if need be.
     Place &place_of(std::string_view nsp, const salon_namespace_config *how = nullptr) {
-        const auto [found, is_new] = places_.try_emplace(std::string(nsp));
-        Place &place = found->second;
+        const auto known = places_.find(nsp);
+        Namespace wanted;
+        if (how != nullptr)
+            static_cast<salon_namespace_config &>(wanted) = *how;
+        if (known != places_.end())
+            wanted.flags |= known->second.how.flags & SALON_NAMESPACE_GUARDED;
+        // Opened first and noted then: what the server refuses has changed nothing here.
+        if (how != nullptr || (known == places_.end() && !exists(nsp)))
+            open_on_server(nsp, wanted);
+        Place &place = places_.try_emplace(std::string(nsp)).first->second;
         if (how != nullptr) {
-            const std::uint32_t guarded = place.how.flags & SALON_NAMESPACE_GUARDED;
-            static_cast<salon_namespace_config &>(place.how) = *how;
-            place.how.flags |= guarded;
             // Kept: a guard that is added later opens the namespace again.
+            place.how = wanted;
             place.subprotocols.assign(how->subprotocols, how->subprotocols + how->subprotocol_count);
             place.subprotocol_list = detail::pointers(place.subprotocols);
             place.how.subprotocols = place.subprotocol_list.data();
@@ -1056,20 +1116,18 @@ private:
                                                   how->subprotocol_dialects + how->subprotocol_count);
             place.how.subprotocol_dialects = how->subprotocol_dialects != nullptr ? place.subprotocol_dialects.data() : nullptr;
         }
-        if (how != nullptr || (is_new && !exists(found->first)))
-            reopen(found->first, place);
         return place;
     }
 
-    bool exists(const std::string &nsp) const {
+    bool exists(std::string_view nsp) const {
         return detail::found(salon_room_count(server_, detail::Name(nsp), nullptr));
     }
 
-    void reopen(const std::string &nsp, const Place &place) {
+    void open_on_server(std::string_view nsp, const Namespace &how) {
         if (is_pattern(nsp))
-            ServerRef(server_).open_pattern(std::string_view(nsp).substr(0, nsp.size() - 1), place.how);
+            ServerRef(server_).open_pattern(nsp.substr(0, nsp.size() - 1), how);
         else
-            ServerRef(server_).open(nsp, place.how);
+            ServerRef(server_).open(nsp, how);
     }
 
     static bool is_pattern(std::string_view nsp) noexcept { return !nsp.empty() && nsp.back() == '*'; }
@@ -1100,20 +1158,22 @@ private:
             return false;
         Call call(event);
         try {
-            Admission admission;
-            bool later = false;
-            for (const Guard &guard : place->guards) {
-                Verdict verdict = guard(call);
-                if (verdict.kind_ == Verdict::Kind::no)
-                    throw Exception(verdict.why_, verdict.status_);
-                later = later || verdict.kind_ == Verdict::Kind::later;
-                if (verdict.admission_)
-                    admission = std::move(*verdict.admission_);
+            try {
+                Admission admission;
+                bool later = false;
+                for (const Guard &guard : place->guards) {
+                    Verdict verdict = guard(call);
+                    if (verdict.kind_ == Verdict::Kind::no)
+                        throw Exception(verdict.why_, verdict.status_);
+                    later = later || verdict.kind_ == Verdict::Kind::later;
+                    if (verdict.admission_)
+                        admission = std::move(*verdict.admission_);
+                }
+                if (!later)
+                    call.socket().accept(admission);
+            } catch (const Exception &exception) {
+                call.socket().reject(exception.what(), exception.status());
             }
-            if (!later)
-                call.socket().accept(admission);
-        } catch (const Exception &exception) {
-            call.socket().reject(exception.what(), exception.status());
         } catch (...) {
             // There is no client yet whom the filter's answer could be told, but the filter may want to know.
             filter_(call, std::current_exception());
@@ -1133,11 +1193,13 @@ private:
         } catch (...) {
             tell(call, std::current_exception());
             call.socket().disconnect();
+            turned_away_.insert(call.socket().id());
         }
         return true;
     }
 
     bool disconnected(const Event &event) {
+        turned_away_.erase(event.socket().id());
         Place *place = place_for(event.nsp());
         if (place == nullptr || place->disconnect.empty())
             return false;
@@ -1152,6 +1214,9 @@ private:
     }
 
     bool message(const Event &event) {
+        // Of the same turn as its CONNECT.
+        if (turned_away_.count(event.socket().id()) != 0)
+            return true;
         Place *place = place_for(event.nsp());
         if (place == nullptr)
             return false;
@@ -1212,6 +1277,7 @@ private:
     std::map<std::string, Place, std::less<>> places_;
     std::vector<std::function<void(ServerRef)>> init_;
     std::map<std::uint64_t, Answered> questions_;
+    std::set<salon_socket_id> turned_away_;
     Filter filter_ = default_filter;
     bool begun_ = false;
 };

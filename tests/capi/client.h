@@ -27,7 +27,7 @@ static inline void client_write(struct client *client, const void *bytes, size_t
 }
 
 /* Connects, and says what is given, as it is. */
-static inline struct client *client_raw(uint16_t port, const char *said) {
+static inline struct client *client_raw(uint16_t port, const char *said, size_t len) {
     struct client *client = (struct client *)calloc(1, sizeof *client);
     struct sockaddr_in to;
     memset(&to, 0, sizeof to);
@@ -38,7 +38,7 @@ static inline struct client *client_raw(uint16_t port, const char *said) {
     if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&to, sizeof to) < 0)
         abort();
     fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    client_write(client, said, strlen(said));
+    client_write(client, said, len);
     return client;
 }
 
@@ -50,7 +50,7 @@ static inline struct client *client_new(uint16_t port, const char *path) {
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
              "Sec-WebSocket-Protocol: two, one\r\nX-Test: yes\r\n\r\n",
              path);
-    return client_raw(port, request);
+    return client_raw(port, request, strlen(request));
 }
 
 static inline void client_free(struct client *client) {
@@ -111,8 +111,9 @@ static inline int client_status(struct client *client) {
     return status;
 }
 
-/* Takes the next frame, answers its opcode, or -1 if none is there yet. */
-static inline int client_hear(struct client *client, char *text, size_t cap) {
+/* Takes the next frame, answers its opcode, or -1 if none is there yet. The text
+ * gets a zero byte behind it, and `len_out` its length. */
+static inline int client_hear(struct client *client, char *text, size_t cap, size_t *len_out) {
     const uint8_t *bytes = (const uint8_t *)client->bytes;
     size_t head = 2, len;
     int opcode;
@@ -135,6 +136,8 @@ static inline int client_hear(struct client *client, char *text, size_t cap) {
         abort();
     memcpy(text, bytes + head, len);
     text[len] = '\0';
+    if (len_out != NULL)
+        *len_out = len;
     client_forget(client, head + len);
     return opcode;
 }

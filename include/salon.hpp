@@ -16,6 +16,7 @@
 /// Texts: UTF-8. Arguments of events are JSON arrays: `[1,"two"]`.
 /// Threads: a Server and all that comes from it belong to one thread at a time; a Remote is for the others.
 /// Reading order: Error, json, Socket, audiences, Server, Remote, Gateway. The prose of salon.h holds here, too.
+/// All of its functions are in here but two: salon_namespace_emit() and salon_room_emit() are to(nsp).emit() for C.
 
 #ifndef SALON_HPP
 #define SALON_HPP
@@ -42,6 +43,9 @@
 #include <vector>
 
 namespace salon {
+
+/// The version of the library that is loaded: major * 1000000 + minor * 1000 + patch.
+inline std::uint32_t version() noexcept { return salon_version(); }
 
 /// What every call throws that fails.
 class Error : public std::runtime_error {
@@ -72,6 +76,14 @@ inline bool found(int answer) { return answer != SALON_ERR_NOT_FOUND && check(an
 
 inline std::string_view view(const salon_bytes &bytes) noexcept {
     return {static_cast<const char *>(bytes.ptr), bytes.len};
+}
+
+/// The value that a call fills in, or nothing if there is none.
+template <class Call> std::optional<std::string_view> value(Call &&call) {
+    salon_bytes value = SALON_ZERO;
+    if (!found(call(&value)))
+        return std::nullopt;
+    return view(value);
 }
 
 inline std::vector<std::string_view> views(const salon_bytes *list, int count) {
@@ -142,11 +154,8 @@ namespace json {
 
 /// The JSON text of what a JSON Pointer (RFC 6901) names, such as "/0/token"; it lies within `json`.
 inline std::optional<std::string_view> get(std::string_view json, std::string_view pointer) {
-    salon_bytes value = SALON_ZERO;
     const detail::Name name(pointer);
-    if (!detail::found(salon_json_get(json.data(), json.size(), name, &value)))
-        return std::nullopt;
-    return detail::view(value);
+    return detail::value([&](salon_bytes *out) { return salon_json_get(json.data(), json.size(), name, out); });
 }
 
 /// The text that a JSON string stands for. Throws if it is none.
@@ -320,24 +329,17 @@ public:
 
     /// A header of the request by which it came, if it is kept. Upper and lower case are the same.
     std::optional<std::string_view> header(std::string_view name) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_header(server_, id_, detail::Name(name), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(name);
+        return detail::value([&](salon_bytes *out) { return salon_socket_header(server_, id_, wanted, out); });
     }
     /// A query parameter of that request, decoded.
     std::optional<std::string_view> query(std::string_view key) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_query(server_, id_, detail::Name(key), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(key);
+        return detail::value([&](salon_bytes *out) { return salon_socket_query(server_, id_, wanted, out); });
     }
     /// The target of that request: path and query.
     std::optional<std::string_view> url() const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_url(server_, id_, &value)))
-            return std::nullopt;
-        return detail::view(value);
+        return detail::value([&](salon_bytes *out) { return salon_socket_url(server_, id_, out); });
     }
     /// What a Socket.IO client gave as `auth` when it entered: a JSON object.
     std::string_view auth() const {
@@ -436,7 +438,7 @@ public:
     std::uint64_t ask(const Message &message, std::chrono::milliseconds wait) const {
         std::uint64_t ack = 0;
         // To C, no time at all means that no answer is wanted.
-        const detail::Sent sent(message, wait.count() > 0 ? detail::milliseconds(wait) : 1);
+        const detail::Sent sent(message, std::max<std::uint32_t>(detail::milliseconds(wait), 1));
         with([&](const salon_audience *to) { return salon_server_emit(server_, to, sent.raw(), &ack); });
         return ack;
     }
@@ -489,8 +491,8 @@ class Event {
 public:
     Event(salon_server *server, const salon_event *raw) noexcept : server_(server), raw_(raw) {}
 
-    /// A SALON_EVENT_*.
-    salon_event_type type() const noexcept { return static_cast<salon_event_type>(raw_->type); }
+    /// A SALON_EVENT_*, or one that a later library has added.
+    std::uint32_t type() const noexcept { return raw_->type; }
     /// A SALON_ERR_*, a SALON_REASON_* or a count, as the type tells.
     std::int32_t code() const noexcept { return raw_->code; }
     /// Whom it concerns, or nobody.
@@ -516,17 +518,13 @@ public:
     }
     /// A header of an HTTP request.
     std::optional<std::string_view> http_header(std::string_view name) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_http_header(server_, raw_->ack, detail::Name(name), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(name);
+        return detail::value([&](salon_bytes *out) { return salon_http_header(server_, raw_->ack, wanted, out); });
     }
     /// A query parameter of an HTTP request, decoded.
     std::optional<std::string_view> http_query(std::string_view key) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_http_query(server_, raw_->ack, detail::Name(key), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(key);
+        return detail::value([&](salon_bytes *out) { return salon_http_query(server_, raw_->ack, wanted, out); });
     }
 
     const salon_event *raw() const noexcept { return raw_; }
@@ -674,9 +672,14 @@ public:
     void shutdown(std::chrono::milliseconds grace) {
         detail::check(salon_server_shutdown(server_, detail::milliseconds(grace)));
     }
-    /// For the host's own loop: see salon_server_fd() and salon_server_timeout_ms().
-    int fd() { return salon_server_fd(server_); }
-    int timeout_ms() const { return salon_server_timeout_ms(server_); }
+    /// The descriptor for the host's own loop: see salon_server_fd(). Throws where there is none.
+    int fd() { return detail::check(salon_server_fd(server_)); }
+    /// How long that loop may sleep, or SALON_FOREVER: see salon_server_timeout_ms().
+    int timeout_ms() const {
+        const int timeout = salon_server_timeout_ms(server_);
+        // For ever is the number of an error, too: that of no server.
+        return timeout == SALON_FOREVER && server_ != nullptr ? timeout : detail::check(timeout);
+    }
 
     /// Opens a namespace, or gives an open one another configuration.
     void open(std::string_view nsp, const salon_namespace_config &how = Namespace()) {
@@ -942,8 +945,7 @@ public:
     Gateway &operator=(Gateway &&) = default;
 
     /// Opens a namespace with options. Without this, one that a handler is given for is opened with the defaults,
-    /// unless the server has it already. Say the options of a guarded namespace and of a pattern here and not to the
-    /// server: they are opened anew, with what is known here.
+    /// unless the server has it already. A pattern always is, so its options belong here.
     Gateway &open(std::string_view nsp, const salon_namespace_config &how = Namespace()) {
         place_of(nsp, &how);
         return *this;
@@ -959,7 +961,8 @@ public:
         place_of(nsp).any = adapt(std::move(handler));
         return *this;
     }
-    /// Runs once, when the first event is about to be handled.
+    /// Runs once: when run() begins, before the first poll; in a loop of the host's own, before the first event that
+    /// handle() gets.
     Gateway &on_init(std::function<void(ServerRef)> hook) {
         init_.push_back(std::move(hook));
         return *this;
@@ -971,14 +974,17 @@ public:
         return *this;
     }
     /// Runs when a client is gone, also one that a guard turned away: `call.event().code()` says why. So what a guard
-    /// has made for a client can be freed here, and only here. With SALON_CONFIG_RECOVERY, not if the event's flags
-    /// hold SALON_EVENT_FLAG_MAY_RETURN: then it is for the recovered client, or for SALON_EVENT_EXPIRED.
+    /// has made for a client can be freed here, and only here; but not if `call.event().flags()` holds
+    /// SALON_EVENT_FLAG_MAY_RETURN, as it may with SALON_CONFIG_RECOVERY. Then the pointer stays for the client that
+    /// comes back, or is to be freed at SALON_EVENT_EXPIRED, which is the host's: handle() does not take it.
     Gateway &on_disconnect(std::string_view nsp, Hook hook) {
         place_of(nsp).disconnect.push_back(std::move(hook));
         return *this;
     }
     /// Asks before a client comes in. All guards of a namespace must say yes, and what one throws is a no; if one says
     /// Verdict::later() and none says no, the host decides. Of several Admissions the last one holds.
+    /// The first guard opens the namespace anew, with what Gateway::open() was given: give options there, not to the
+    /// server.
     Gateway &guard(std::string_view nsp, Guard guard) {
         Place &place = place_of(nsp);
         if ((place.how.flags & SALON_NAMESPACE_GUARDED) == 0) {
@@ -1111,10 +1117,10 @@ private:
             place.subprotocols.assign(how->subprotocols, how->subprotocols + how->subprotocol_count);
             place.subprotocol_list = detail::pointers(place.subprotocols);
             place.how.subprotocols = place.subprotocol_list.data();
-            if (how->subprotocol_dialects != nullptr)
-                place.subprotocol_dialects.assign(how->subprotocol_dialects,
-                                                  how->subprotocol_dialects + how->subprotocol_count);
-            place.how.subprotocol_dialects = how->subprotocol_dialects != nullptr ? place.subprotocol_dialects.data() : nullptr;
+            if (const std::uint32_t *dialects = how->subprotocol_dialects) {
+                place.subprotocol_dialects.assign(dialects, dialects + how->subprotocol_count);
+                place.how.subprotocol_dialects = place.subprotocol_dialects.data();
+            }
         }
         return place;
     }
@@ -1138,9 +1144,15 @@ private:
             return &found->second;
         Place *best = nullptr;
         std::size_t longest = 0;
-        for (auto &[name, place] : places_)
-            if (is_pattern(name) && name.size() > longest && nsp.substr(0, name.size() - 1) == name.substr(0, name.size() - 1))
-                best = &place, longest = name.size();
+        for (auto &[name, place] : places_) {
+            if (!is_pattern(name) || name.size() <= longest)
+                continue;
+            const auto prefix = std::string_view(name).substr(0, name.size() - 1);
+            if (nsp.substr(0, prefix.size()) == prefix) {
+                best = &place;
+                longest = name.size();
+            }
+        }
         return best;
     }
 

@@ -354,6 +354,23 @@ static void hooks_of_those_who_come_and_go() {
     SAME(seen, "first;second;filter;left 4;filter;gone;");
 }
 
+static void what_may_return_is_freed_when_it_has_expired() {
+    salon::Config config = with_flags(SALON_CONFIG_RECOVERY);
+    config.recovery_window_ms = 50;
+    GatewayHouse house(config);
+    int mark = 0, disconnects = 0;
+    house.gateway.guard("/", [&](salon::Call &) { return salon::Admission{&mark}; })
+        .on_disconnect("/", [&](salon::Call &call) {
+            CHECK(call.user() == &mark && (call.event().flags() & SALON_EVENT_FLAG_MAY_RETURN) != 0);
+            ++disconnects;
+        });
+    Client ann = Client::socketio(house, "/");
+    HAS(ann.hear(), "40");
+    ann.leave();
+    const Seen expired = house.wait(SALON_EVENT_EXPIRED);
+    CHECK(expired.user == &mark && disconnects == 1);
+}
+
 static void a_guard_says_yes_no_or_later() {
     GatewayHouse house;
     int mark = 0, faults = 0;
@@ -374,6 +391,8 @@ static void a_guard_says_yes_no_or_later() {
                 call.text("/name");
             if (how == "fault")
                 throw std::runtime_error("a secret");
+            if (how == "foreign")
+                throw 7; // Nothing that the standard library knows.
             if (how == "bytes")
                 return "\xff, which came with a header, is here already";
             if (how == "protocol")
@@ -408,12 +427,12 @@ static void a_guard_says_yes_no_or_later() {
     }
     CHECK(faults == 0);
     // Faults of the host's, which the filter sees; a text that is not UTF-8 ends no loop.
-    for (const char *query : {"how=fault", "how=protocol", "how=bytes"}) {
+    for (const char *query : {"how=fault", "how=foreign", "how=protocol", "how=bytes"}) {
         const std::string got = answer(query);
         HAS(got, " 500 ");
         HAS(got, "Internal server error");
     }
-    CHECK(faults == 3);
+    CHECK(faults == 4);
     Client ann = Client::socketio(house, "/door", R"({"name":7})");
     // A Socket.IO client comes without that query, so the guard says yes.
     HAS(ann.hear(), R"(40/door,{"sid":)");
@@ -582,6 +601,7 @@ int main() {
     the_filter_decides_what_is_told();
     a_client_that_cannot_be_told_is_no_fault();
     hooks_of_those_who_come_and_go();
+    what_may_return_is_freed_when_it_has_expired();
     a_guard_says_yes_no_or_later();
     the_host_may_guard_itself();
     a_socketio_client_is_told_why();

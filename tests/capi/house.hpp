@@ -52,7 +52,7 @@ struct Seen {
             attachments.emplace_back(event.attachment(at));
     }
 
-    salon_event_type type;
+    std::uint32_t type;
     std::int32_t code;
     std::uint32_t flags;
     salon::Socket socket;

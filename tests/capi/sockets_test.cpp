@@ -85,6 +85,9 @@ static void what_a_socket_is_told() {
     CHECK(socket.send("text") && socket.send("\x01"sv, 0));
     SAME(client.hear(), R"({"event":"message","data":"text"})");
     HAS(client.hear(), R"("attachments":["AQ=="])");
+    CHECK(socket.send({}) && house.server.to().send({}) == 1);
+    for (int at = 0; at < 2; ++at)
+        SAME(client.hear(), R"({"event":"message","data":""})");
     CHECK(code_of([&, socket = socket] { socket.emit("x", "{}"); }) == SALON_ERR_INVALID);
     CHECK(code_of([&, socket = socket] { socket.emit("connect"); }) == SALON_ERR_INVALID);
 

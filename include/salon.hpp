@@ -1189,7 +1189,12 @@ private:
         } catch (...) {
             // There is no client yet whom the filter's answer could be told, but the filter may want to know.
             filter_(call, std::current_exception());
-            call.socket().reject("Internal server error", 500);
+            try {
+                call.socket().reject("Internal server error", 500);
+            } catch (const Error &error) {
+                // Of a guard that has let it in by itself, the filter has heard. It does not end the loop.
+                if (error.code() != SALON_ERR_STATE) throw;
+            }
         }
         return true;
     }

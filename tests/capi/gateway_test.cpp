@@ -391,6 +391,14 @@ static void a_guard_says_yes_no_or_later() {
                 call.text("/name");
             if (how == "fault")
                 throw std::runtime_error("a secret");
+            if (how == "own") {
+                call.socket().reject("a guard's own answer", 503);
+                return false;
+            }
+            if (how == "own yes") {
+                call.socket().accept();
+                return true;
+            }
             if (how == "foreign")
                 throw 7; // Nothing that the standard library knows.
             if (how == "bytes")
@@ -433,6 +441,10 @@ static void a_guard_says_yes_no_or_later() {
         HAS(got, "Internal server error");
     }
     CHECK(faults == 4);
+    // Who answers and says a verdict, too, has answered.
+    HAS(answer("how=own"), "a guard's own answer");
+    CHECK(faults == 4);
+    CHECK(Client(house, "/door?how=own%20yes").status() == 101 && faults == 5);
     Client ann = Client::socketio(house, "/door", R"({"name":7})");
     // A Socket.IO client comes without that query, so the guard says yes.
     HAS(ann.hear(), R"(40/door,{"sid":)");

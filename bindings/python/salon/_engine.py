@@ -61,7 +61,8 @@ Headers = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
 UNLIMITED = _api.UNLIMITED
 """No limit, for every limit where none makes sense."""
 
-_EVENT_BYTES = ctypes.sizeof(_api.Event)
+# An event where it lies, for the unpacking.
+_event_at = (ctypes.c_char * ctypes.sizeof(_api.Event)).from_address
 _unpack = struct.Struct(_api.EVENT_FORMAT).unpack_from
 _string_at = ctypes.string_at
 _NAMES_KEPT = 4096
@@ -438,7 +439,7 @@ class Engine:
             event = take(handle)
             if not event:
                 break
-            fields = _unpack(_string_at(event, _EVENT_BYTES))
+            fields = _unpack(_event_at(event))
             make = MAKERS.get(fields[0])
             item = make(self, fields) if make is not None else None
             if item is not None:

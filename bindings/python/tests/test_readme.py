@@ -1,4 +1,4 @@
-"""The snippets of README.md and docs/python.md: programs are started and talked to, all others run beside a server."""
+"""The snippets of both README.md and of docs/python.md: programs are started, all others run beside a server."""
 
 import ast
 import inspect
@@ -20,6 +20,7 @@ import salon.aio
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 README = PACKAGE / "README.md"
+FRONT = PACKAGE.parents[1] / "README.md"
 GUIDE = PACKAGE.parents[1] / "docs" / "python.md"
 PATIENCE_S = 10
 ADDRESS = "127.0.0.1:3000"
@@ -40,8 +41,8 @@ def is_program(code):
 
 def snippets(programs):
     return [
-        pytest.param(code, id=f"{path.name}:{line}")
-        for path in (README, GUIDE)
+        pytest.param(code, id=f"{path.parent.name}/{path.name}:{line}")
+        for path in (README, GUIDE, FRONT)
         for line, code in fences(path)
         if is_program(code) == programs
     ]
@@ -203,7 +204,7 @@ def test_the_guide_lists_every_keyword_and_every_error():
 
 
 def test_the_snippets_are_python_as_it_is_written_here():
-    for path in (README, GUIDE):
+    for path in (README, GUIDE, FRONT):
         for line, code in fences(path):
             ast.parse(code)
             long = [text for text in code.splitlines() if len(text) > 120]

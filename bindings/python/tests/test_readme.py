@@ -195,6 +195,13 @@ def test_the_readme_says_what_a_client_is_told():
         ended(server, thread)
 
 
+def test_the_guide_names_all_that_the_package_has():
+    guide = GUIDE.read_text(encoding="utf-8")
+    seldom = {"Event", "Answer", "Audience", "Info", "Stats", "Timer"}
+    missing = [name for name in salon.__all__ if name not in seldom and not re.search(rf"\b{name}\b", guide)]
+    assert missing == []
+
+
 def test_the_guide_lists_every_keyword_and_every_error():
     guide = GUIDE.read_text(encoding="utf-8")
     keywords = [name for name in inspect.signature(salon.Server).parameters if name != "address"]

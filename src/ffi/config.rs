@@ -313,9 +313,14 @@ mod tests {
     use super::*;
     use crate::base::limits::UNLIMITED;
 
+    fn zeroed<T>() -> T {
+        // SAFETY: structs of numbers and pointers, of which all zeros are a value.
+        unsafe { std::mem::zeroed() }
+    }
+
     /// What a host says, and nothing else.
     fn given(change: impl FnOnce(&mut salon_config)) -> salon_config {
-        let mut given = salon_config { size: size_of::<salon_config>(), ..NO_CONFIG };
+        let mut given = salon_config { size: size_of::<salon_config>(), ..zeroed() };
         change(&mut given);
         given
     }
@@ -341,8 +346,12 @@ mod tests {
 
     macro_rules! setters {
         ($($field:ident)+) => {{
-            // Whoever adds a limit adds it here.
+            // Whoever adds a limit adds it here, and whoever adds another field to a test below.
             let Limits { memory_bytes: _, $($field: _),+ } = Limits::default();
+            let salon_config {
+                size: _, socketio_path: _, allowed_origins: _, flags: _, overflow: _, memory_bytes: _,
+                recovery_window_ms: _, recovery_events: _, recovery_bytes: _, recovery_sockets: _, $($field: _),+
+            } = zeroed();
             [$((stringify!($field), |given, to| given.$field = to, |limits, to| limits.$field = to)),+]
         }};
     }
@@ -415,9 +424,11 @@ mod tests {
         socketio(config).recovery.get_or_insert_default()
     }
 
+    type Flag = (flag, fn(&mut Config));
+
     #[test]
     fn each_flag_does_one_thing() {
-        let flags: [(flag, fn(&mut Config)); 10] = [
+        let flags: [Flag; 10] = [
             (flag::SALON_CONFIG_HTTP, |config| config.http = true),
             (flag::SALON_CONFIG_NO_POLLING, |config| socketio(config).polling = false),
             (flag::SALON_CONFIG_NO_WEBSOCKET, |config| socketio(config).websocket = false),
@@ -477,7 +488,7 @@ mod tests {
     }
 
     fn namespace_with(change: impl FnOnce(&mut salon_namespace_config)) -> Namespace {
-        let mut given = salon_namespace_config { size: size_of::<salon_namespace_config>(), ..NO_NAMESPACE };
+        let mut given = salon_namespace_config { size: size_of::<salon_namespace_config>(), ..zeroed() };
         change(&mut given);
         // SAFETY: a whole struct, whose texts are null or live through the call.
         unsafe { namespace(&given) }.unwrap()
@@ -500,10 +511,45 @@ mod tests {
             let wanted = Namespace { dialect, ..default.clone() };
             assert_eq!(namespace_with(|given| given.dialect = number), wanted);
         }
-        let spoken = [c"one".as_ptr(), c"two".as_ptr()];
-        let subprotocols = vec!["one".to_owned(), "two".to_owned()];
-        let got =
-            namespace_with(|given| (given.subprotocols, given.subprotocol_count) = (spoken.as_ptr(), 2));
-        assert_eq!(got, Namespace { subprotocols, ..default });
+        let spoken = ["one", "two", "three"];
+        let names = [c"one".as_ptr(), c"two".as_ptr(), c"three".as_ptr()];
+        let speak = |given: &mut salon_namespace_config| {
+            (given.subprotocols, given.subprotocol_count) = (names.as_ptr(), names.len());
+        };
+        let wanted = Namespace { subprotocols: spoken.map(Subprotocol::from).to_vec(), ..default.clone() };
+        assert_eq!(namespace_with(speak), wanted);
+        let (numbers, dialects) = ([0_u32, 1, 2], [None, Some(Dialect::Json), Some(Dialect::Raw)]);
+        let mut wanted = wanted;
+        for (subprotocol, dialect) in wanted.subprotocols.iter_mut().zip(dialects) {
+            subprotocol.dialect = dialect;
+        }
+        let got = namespace_with(|given| {
+            speak(given);
+            given.subprotocol_dialects = numbers.as_ptr();
+        });
+        assert_eq!(got, wanted);
+        // Nothing else is in it.
+        let salon_namespace_config {
+            size: _,
+            flags: _,
+            dialect: _,
+            subprotocols: _,
+            subprotocol_count: _,
+            subprotocol_dialects: _,
+        } = zeroed();
+    }
+
+    #[test]
+    fn dialect_that_there_is_not_is_an_error_wherever_it_stands() {
+        let (name, number) = (c"one".as_ptr(), 3);
+        let mut given = salon_namespace_config { size: size_of::<salon_namespace_config>(), ..zeroed() };
+        given.dialect = number;
+        // SAFETY: a whole struct, whose texts are null or live through the call.
+        assert!(unsafe { namespace(&given) }.is_err());
+        given.dialect = 0;
+        (given.subprotocols, given.subprotocol_count) = (&raw const name, 1);
+        given.subprotocol_dialects = &raw const number;
+        // SAFETY: as above.
+        assert!(unsafe { namespace(&given) }.is_err());
     }
 }

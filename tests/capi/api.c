@@ -670,7 +670,8 @@ static void patterns_and_timers(salon_server *server, uint16_t port) {
 }
 
 static void http(salon_server *server, uint16_t port) {
-    struct client *client = client_raw(port, "POST /say?text=a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
+    static const char said[] = "POST /say?text=a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody";
+    struct client *client = client_raw(port, said, strlen(said));
     const char *headers[] = {"Content-Type", "text/plain", "Bad\nName", "x"};
     const salon_event *event = NULL;
     uint64_t request, end = now_ms() + PATIENCE_MS;

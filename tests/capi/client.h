@@ -27,23 +27,23 @@ static inline void client_write(struct client *client, const void *bytes, size_t
 }
 
 /* Connects, and says what is given, as it is. */
-static inline struct client *client_at(const struct sockaddr *to, socklen_t len, const char *said) {
+static inline struct client *client_at(const struct sockaddr *to, socklen_t to_len, const char *said, size_t len) {
     struct client *client = (struct client *)calloc(1, sizeof *client);
     client->fd = socket(to->sa_family, SOCK_STREAM, 0);
-    if (client->fd < 0 || connect(client->fd, to, len) < 0)
+    if (client->fd < 0 || connect(client->fd, to, to_len) < 0)
         abort();
     fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    client_write(client, said, strlen(said));
+    client_write(client, said, len);
     return client;
 }
 
-static inline struct client *client_raw(uint16_t port, const char *said) {
+static inline struct client *client_raw(uint16_t port, const char *said, size_t len) {
     struct sockaddr_in to;
     memset(&to, 0, sizeof to);
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return client_at((struct sockaddr *)&to, sizeof to, said);
+    return client_at((struct sockaddr *)&to, sizeof to, said, len);
 }
 
 /* The request that asks to enter. */
@@ -56,7 +56,7 @@ static inline struct client *client_raw(uint16_t port, const char *said) {
 static inline struct client *client_new(uint16_t port, const char *path) {
     char request[1024];
     snprintf(request, sizeof request, CLIENT_ENTERS("%s"), path);
-    return client_raw(port, request);
+    return client_raw(port, request, strlen(request));
 }
 
 static inline void client_free(struct client *client) {
@@ -140,8 +140,9 @@ static inline int client_answer(struct client *client, char *body, size_t cap) {
     return status;
 }
 
-/* Takes the next frame, answers its opcode, or -1 if none is there yet. */
-static inline int client_hear(struct client *client, char *text, size_t cap) {
+/* Takes the next frame, answers its opcode, or -1 if none is there yet. The text
+ * gets a zero byte behind it, and `len_out` its length. */
+static inline int client_hear(struct client *client, char *text, size_t cap, size_t *len_out) {
     const uint8_t *bytes = (const uint8_t *)client->bytes;
     size_t head = 2, len;
     int opcode;
@@ -164,6 +165,8 @@ static inline int client_hear(struct client *client, char *text, size_t cap) {
         abort();
     memcpy(text, bytes + head, len);
     text[len] = '\0';
+    if (len_out != NULL)
+        *len_out = len;
     client_forget(client, head + len);
     return opcode;
 }

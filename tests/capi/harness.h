@@ -113,7 +113,7 @@ static inline bool saw_none(uint32_t type) {
 static inline int hear(salon_server *server, struct client *client, char *text) {
     uint64_t end = now_ms() + PATIENCE_MS;
     int opcode;
-    while ((opcode = client_hear(client, text, 4096)) < 0) {
+    while ((opcode = client_hear(client, text, 4096, NULL)) < 0) {
         CHECK(now_ms() < end);
         turn(server);
     }

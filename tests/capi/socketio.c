@@ -111,7 +111,7 @@ static void polling_then_websocket(void) {
     char text[512], number[32];
     int mark;
     memset(&client, 0, sizeof client);
-    client.http = client_raw(port, "");
+    client.http = client_raw(port, "", 0);
     message.size = sizeof message;
     blob.ptr = "\x02\x03\x04", blob.len = 3;
 
@@ -617,6 +617,7 @@ static void unix_listener(void) {
     salon_server *server = serve(&config, &port);
     struct client *client;
     struct seen event;
+    static const char enters[] = CLIENT_ENTERS("/");
     char made[80];
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     snprintf(made, sizeof made, "%s/salon-%ld", folder == NULL || strlen(folder) > 60 ? "/tmp" : folder, (long)getpid());
@@ -626,7 +627,7 @@ static void unix_listener(void) {
     snprintf(at.sun_path, sizeof at.sun_path, "%s/door", made);
     CHECK(bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 8) == 0);
     ANSWERS(salon_server_listen_fd(server, fd), 0);
-    client = client_at((struct sockaddr *)&at, sizeof at, CLIENT_ENTERS("/"));
+    client = client_at((struct sockaddr *)&at, sizeof at, enters, strlen(enters));
     event = wait_for(server, SALON_EVENT_CONNECT);
     CHECK(status_of(server, client) == 101);
     hear_text(server, client, "\"connect\"");

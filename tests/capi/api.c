@@ -726,7 +726,11 @@ static void held_events(salon_server *server) {
 }
 
 static void *polling(void *server) {
-    return salon_server_poll((salon_server *)server, SALON_FOREVER) >= 0 ? server : NULL;
+    int there;
+    /* Until then the other thread may be the one that is in a call. */
+    while ((there = salon_server_poll((salon_server *)server, SALON_FOREVER)) == SALON_ERR_BUSY)
+        sched_yield();
+    return there >= 0 ? server : NULL;
 }
 
 /* Two threads on one server: the second is told, and nothing breaks. */

@@ -534,11 +534,12 @@ impl Server {
     }
 
     /// The client's address, or the one that it came from if it is on polling
-    /// and may have many; `None` over a Unix socket or if it has left.
+    /// and may have many; `None` over a Unix socket or if it has left. Behind
+    /// [trusted proxies](Config::trusted_proxies) it is what they say.
     #[must_use]
     pub fn peer(&self, socket: SocketId) -> Option<std::net::SocketAddr> {
         match self.engine.connection_of(socket) {
-            Some(connection) => self.net.peer(connection),
+            Some(connection) => self.engine.forwarded(connection).or_else(|| self.net.peer(connection)),
             None => {
                 self.engine.transport(socket)?;
                 self.engine.handshake(socket)?.peer()

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Engine,
     connection::State,
+    flood::Counted,
     queue::{Carrier, SendQueue},
     reason::Reason,
     timers::Timer,
@@ -42,6 +43,10 @@ pub(super) struct Session {
     pub(super) probe: Option<Probe>,
     /// It has ended, and only its last words are still to be fetched.
     pub(super) closing: bool,
+    /// It has asked for a namespace.
+    pub(super) has_asked: bool,
+    /// What it counts as for its address.
+    pub(super) counted: Counted,
     /// Its place among those that nobody has come back to. None once a second
     /// request has come: there is a client behind it.
     pub(super) unclaimed: Option<u64>,
@@ -90,6 +95,7 @@ impl Engine {
     /// the connection's.
     pub(super) fn begin_session(&mut self, request: Arc<Request>, via: Via) -> u32 {
         let sid = self.new_sid();
+        let counted = self.count_session(&request);
         let entry = self.sessions.vacant_entry();
         let key = entry.key() as u32;
         let unclaimed = (via == Via::Polling).then_some(self.unclaimed.next);
@@ -111,6 +117,8 @@ impl Engine {
             post: None,
             probe: None,
             closing: false,
+            has_asked: false,
+            counted,
             unclaimed,
             base64: Query::of(&request).wants_base64,
             answers: 0,
@@ -266,6 +274,7 @@ impl Engine {
         self.claim(key);
         let Some(session) = self.sessions.try_remove(key as usize) else { return };
         self.by_sid.remove(&session.sid);
+        self.flood.release(session.counted);
         self.session_timers.clear(key);
         self.entry_timers.clear(key);
         self.attachment_timers.clear(key);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     connection::{Client, Connection, Open, State},
+    plain::TOO_MANY_HANDSHAKES,
     queue::Carrier,
     session::{Probe, Via},
     timers::Timer,
@@ -47,6 +48,11 @@ impl Engine {
             let mut headers = vec![("Content-Type", "text/html")];
             headers.append(&mut self.cors(&request));
             return self.reply_with(key, refusal.status(), &headers, refusal.message().as_bytes(), answering);
+        }
+        if let Ok((Wanted::Open(_), _)) = asked
+            && !self.allows_handshake(&request)
+        {
+            return self.turn_away(key, TOO_MANY_HANDSHAKES, answering);
         }
         let cors = self.cors(&request);
         self.say_http(key, |out| {

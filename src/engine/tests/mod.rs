@@ -51,6 +51,8 @@ struct Salon {
     timers: Vec<TimerId>,
     /// The loop is so busy that it reads nothing this turn.
     busy: bool,
+    /// Where the next clients come from.
+    from: Option<std::net::SocketAddr>,
 }
 
 /// Cases of a property, unless the variable SALON_CASES says another number.
@@ -101,6 +103,7 @@ impl Salon {
             questions: Vec::new(),
             timers: Vec::new(),
             busy: false,
+            from: None,
         }
     }
 
@@ -121,7 +124,7 @@ impl Salon {
     // What clients do.
 
     fn connect(&mut self) -> usize {
-        let key = self.engine.connect(None, self.now);
+        let key = self.engine.connect(self.from, self.now);
         self.kernel.pipes.push(Pipe::new(key));
         let client = self.kernel.pipes.len() - 1;
         self.kernel.by_key.insert(key, client);

@@ -5,6 +5,7 @@
 mod cors;
 mod ends;
 mod faults;
+mod flood;
 mod formats;
 mod interleaved;
 mod limits;

@@ -477,7 +477,7 @@ typedef struct salon_config {
     // code 1008, SALON_REASON_FLOOD. Default of this and the four below but
     // the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
     uint32_t socket_events_per_s;
-    // How many it may send at once. Default 100.
+    // How many it may send at once. Default 200.
     uint32_t socket_events_burst;
     // Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
     // excepted; over it 429.
@@ -777,10 +777,13 @@ SALON_API const struct salon_event *salon_server_next_event(struct salon_server 
 // end of the events and every poll do it.
 SALON_API int salon_server_flush(struct salon_server *server);
 
-// Stops listening and says goodbye to every client. What was said before is
-// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
-// Timers and posts of yours go on.
+// Stops listening and says goodbye to every client: close code 1001, or
+// Engine.IO's close to who is on polling. More than some hundreds are told in
+// batches over half of `grace_ms`, at most five seconds, so that they do not all
+// knock at the next server at once; until then they go on as ever. What was said
+// before is still delivered; who is not gone after `grace_ms` is cut off. Go on
+// polling: each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind
+// the last. Timers and posts of yours go on.
 SALON_API int salon_server_shutdown(struct salon_server *server, uint32_t grace_ms);
 
 // For a loop of your own: watch this descriptor for readability, and when it is

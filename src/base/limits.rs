@@ -165,7 +165,7 @@ impl Default for Limits {
             turn_messages: 256,
             connections: UNLIMITED,
             socket_events_per_s: UNLIMITED,
-            socket_events_burst: 100,
+            socket_events_burst: 200,
             address_connections: UNLIMITED,
             address_connects_per_min: UNLIMITED,
             address_sessions: UNLIMITED,
@@ -229,3 +229,14 @@ pub(crate) const REFUSALS_AT_A_TIME: u32 = 16;
 /// Bytes of a PROXY header. The addresses of version 2 take 232 at most; the
 /// rest is for what proxies add about certificates.
 pub(crate) const PROXY_BYTES: usize = 4 << 10;
+/// Clients that are sent away in one moment when the server ends; more if there
+/// are so many that the time would not do.
+pub(crate) const DRAIN_BATCH: usize = 256;
+/// The time between two such batches, on average: each is half to one and a half
+/// times as long.
+pub(crate) const DRAIN_PAUSE_MS: u64 = 100;
+/// The time in which all have been told.
+pub(crate) const DRAIN_SPREAD_MS: u64 = 5_000;
+/// How long sessions on polling have to fetch their last words over the
+/// connections that they have. A client polls again as soon as it is answered.
+pub(crate) const DRAIN_FETCH_MS: u64 = 1_000;

@@ -175,7 +175,8 @@ impl Engine {
 
     /// An answer is in the send queue: on to the next request, or to the end.
     pub(super) fn answered(&mut self, key: u32, answering: Answering) {
-        if !answering.keep_alive || self.closed {
+        // While the server says goodbye, sessions that have not heard it poll on.
+        if !answering.keep_alive || (self.closed && self.drain.is_none()) {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);

@@ -15,6 +15,7 @@ mod chunks;
 mod commands;
 pub(crate) mod config;
 mod connection;
+mod drain;
 mod flood;
 mod flush;
 mod frames;
@@ -58,6 +59,7 @@ use chunks::{Chunks, Log};
 pub use commands::{Accept, Protocol, Transport};
 use config::Config;
 use connection::{Connection, Open, State};
+use drain::Drain;
 use flood::{Counted, Flood};
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
@@ -138,6 +140,7 @@ pub(crate) struct Engine {
     stopped: bool,
     /// When whoever is still connected is cut off.
     stop_at: Option<Millis>,
+    drain: Option<Drain>,
 }
 
 impl Engine {
@@ -199,6 +202,7 @@ impl Engine {
             closed: false,
             stopped: false,
             stop_at: None,
+            drain: None,
             config,
         }
     }
@@ -360,6 +364,7 @@ impl Engine {
             self.guard_timers.deadline(),
             self.recovery.deadline(),
             self.stop_at,
+            self.drain.as_ref().map(Drain::due),
             self.acks.deadline(),
             self.host_timers.deadline(),
         ];
@@ -402,9 +407,9 @@ impl Engine {
         self.expire_gone();
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = None;
-            let keys: Vec<u32> = self.connections.iter().map(|(key, _)| key as u32).collect();
-            keys.into_iter().for_each(|key| self.kill(key, Reason::Shutdown));
+            self.end_drain();
         }
+        self.drain_on();
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }
@@ -417,7 +422,7 @@ impl Engine {
     /// be clear, is what the next turn fills.
     pub(crate) fn take_turn(&mut self, events: &mut Turn) {
         self.hub.deliver_left();
-        if self.has_stopped() {
+        if self.has_stopped() && self.drain.is_none() {
             self.stopped = true;
             self.turn.push(Record::Stopped);
         }

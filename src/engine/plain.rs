@@ -37,7 +37,7 @@ impl Engine {
             return self.upgrade_engineio(key, request, handshake);
         }
         if self.closed {
-            return self.turn_away(key, Fault::new(503, "the server shuts down"), answering);
+            return self.turn_away(key, SHUTTING_DOWN, answering);
         }
         if !self.allows_origin(&request) {
             self.stats.refused_origin += 1;
@@ -261,6 +261,9 @@ impl Engine {
         self.note_changes();
     }
 }
+
+/// What newcomers are told while others leave.
+pub(super) const SHUTTING_DOWN: Fault = Fault::new(503, "the server shuts down");
 
 /// What an address is told that shakes hands too often.
 pub(super) const TOO_MANY_HANDSHAKES: Fault = Fault::new(429, "too many sessions from this address");

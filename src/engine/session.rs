@@ -20,6 +20,7 @@ use crate::{
         limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
+        close::code,
         engineio::{request::Query, say},
         frame::{self, Opcode},
         http::Request,
@@ -217,20 +218,14 @@ impl Engine {
                 }
             }
             Via::WebSocket(connection) => {
-                self.push_frames(queue, 2, |out| frame::write_close(out, None, ""));
+                let (code, text) = match reason {
+                    Reason::Shutdown => (Some(code::GOING_AWAY), reason.as_str()),
+                    _ => (None, ""),
+                };
+                self.push_frames(queue, 127, |out| frame::write_close(out, code, text));
                 self.release_session(key);
                 self.close_behind(connection);
             }
-        }
-    }
-
-    /// The server shuts down. Who waits for news is told so; who does not can't
-    /// be told any more.
-    pub(super) fn shut_session(&mut self, key: u32) {
-        let Some(session) = self.session(key) else { return };
-        match session.via {
-            Via::Polling => self.end_session(key, Reason::Shutdown, None),
-            Via::WebSocket(_) => self.close_session(key, Reason::Shutdown),
         }
     }
 

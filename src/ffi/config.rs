@@ -155,7 +155,7 @@ pub struct salon_config {
     /// code 1008, SALON_REASON_FLOOD. Default of this and the four below but
     /// the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
     pub socket_events_per_s: u32,
-    /// How many it may send at once. Default 100.
+    /// How many it may send at once. Default 200.
     pub socket_events_burst: u32,
     /// Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
     /// excepted; over it 429.

@@ -319,10 +319,13 @@ pub unsafe extern "C" fn salon_server_flush(server: *mut salon_server) -> c_int 
     }
 }
 
-/// Stops listening and says goodbye to every client. What was said before is
-/// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-/// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
-/// Timers and posts of yours go on.
+/// Stops listening and says goodbye to every client: close code 1001, or
+/// Engine.IO's close to who is on polling. More than some hundreds are told in
+/// batches over half of `grace_ms`, at most five seconds, so that they do not all
+/// knock at the next server at once; until then they go on as ever. What was said
+/// before is still delivered; who is not gone after `grace_ms` is cut off. Go on
+/// polling: each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind
+/// the last. Timers and posts of yours go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_shutdown(server: *mut salon_server, grace_ms: u32) -> c_int {
     // SAFETY: the header's contract for the pointer.

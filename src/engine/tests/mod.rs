@@ -86,11 +86,11 @@ fn except<'a>(mut to: Selection<'a>, socket: SocketId) -> Selection<'a> {
 
 impl Salon {
     fn new(config: Config) -> Self {
-        let mut counter = 0u8;
+        let mut counter = 0u16;
         let random = move |bytes: &mut [u8]| {
             for byte in bytes {
-                counter = counter.wrapping_add(37);
-                *byte = counter;
+                counter = counter.wrapping_add(1);
+                *byte = (counter as u8).wrapping_mul(37) ^ (counter >> 8) as u8;
             }
         };
         Self {

@@ -3,6 +3,7 @@
 //! can foretell are shown as `*`.
 
 mod cors;
+mod drain;
 mod ends;
 mod faults;
 mod flood;

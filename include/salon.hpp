@@ -16,12 +16,14 @@
 /// Texts: UTF-8. Arguments of events are JSON arrays: `[1,"two"]`.
 /// Threads: a Server and all that comes from it belong to one thread at a time; a Remote is for the others.
 /// Reading order: Error, json, Socket, audiences, Server, Remote, Gateway. The prose of salon.h holds here, too.
+/// All of its functions are in here but two: salon_namespace_emit() and salon_room_emit() are to(nsp).emit() for C.
 
 #ifndef SALON_HPP
 #define SALON_HPP
 
 #include "salon.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -32,6 +34,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,6 +43,9 @@
 #include <vector>
 
 namespace salon {
+
+/// The version of the library that is loaded: major * 1000000 + minor * 1000 + patch.
+inline std::uint32_t version() noexcept { return salon_version(); }
 
 /// What every call throws that fails.
 class Error : public std::runtime_error {
@@ -72,6 +78,21 @@ inline std::string_view view(const salon_bytes &bytes) noexcept {
     return {static_cast<const char *>(bytes.ptr), bytes.len};
 }
 
+/// The value that a call fills in, or nothing if there is none.
+template <class Call> std::optional<std::string_view> value(Call &&call) {
+    salon_bytes value = SALON_ZERO;
+    if (!found(call(&value)))
+        return std::nullopt;
+    return view(value);
+}
+
+inline std::vector<std::string_view> views(const salon_bytes *list, int count) {
+    std::vector<std::string_view> found;
+    for (int at = 0; at < count; ++at)
+        found.push_back(view(list[at]));
+    return found;
+}
+
 inline salon_bytes bytes(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
 inline void no_nul(std::string_view text) {
@@ -101,6 +122,22 @@ private:
     std::string long_;
 };
 
+/// A span in whole milliseconds, as C wants it. What is past is none, what is longer than C can say is its longest.
+inline std::uint32_t milliseconds(std::chrono::milliseconds span, std::uint32_t longest = UINT32_MAX) noexcept {
+    return static_cast<std::uint32_t>(std::clamp<std::chrono::milliseconds::rep>(span.count(), 0, longest));
+}
+
+inline std::vector<salon_bytes> list(const std::vector<std::string_view> &texts) {
+    std::vector<salon_bytes> found;
+    found.reserve(texts.size());
+    for (std::string_view text : texts)
+        found.push_back(bytes(text));
+    return found;
+}
+
+/// Null stands for no arguments.
+inline const char *args_ptr(std::string_view args) noexcept { return args.empty() ? nullptr : args.data(); }
+
 /// Pointers to the texts of a list that stays where it is.
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
     std::vector<const char *> found;
@@ -117,11 +154,8 @@ namespace json {
 
 /// The JSON text of what a JSON Pointer (RFC 6901) names, such as "/0/token"; it lies within `json`.
 inline std::optional<std::string_view> get(std::string_view json, std::string_view pointer) {
-    salon_bytes value = SALON_ZERO;
     const detail::Name name(pointer);
-    if (!detail::found(salon_json_get(json.data(), json.size(), name, &value)))
-        return std::nullopt;
-    return detail::view(value);
+    return detail::value([&](salon_bytes *out) { return salon_json_get(json.data(), json.size(), name, out); });
 }
 
 /// The text that a JSON string stands for. Throws if it is none.
@@ -199,18 +233,16 @@ namespace detail {
 /// A salon_message and what it points to.
 class Sent {
 public:
-    explicit Sent(const Message &message, std::chrono::milliseconds wait = {}) : name_(message.name) {
-        attachments_.reserve(message.attachments.size());
-        for (std::string_view attachment : message.attachments)
-            attachments_.push_back(bytes(attachment));
+    explicit Sent(const Message &message, std::uint32_t ack_timeout_ms = 0)
+        : name_(message.name), attachments_(list(message.attachments)) {
         raw_.size = sizeof raw_;
         raw_.name = name_;
-        raw_.args = message.args.empty() ? nullptr : message.args.data();
+        raw_.args = args_ptr(message.args);
         raw_.args_len = message.args.size();
         raw_.attachments = attachments_.data();
         raw_.attachment_count = attachments_.size();
         raw_.flags = message.flags;
-        raw_.ack_timeout_ms = static_cast<std::uint32_t>(wait.count());
+        raw_.ack_timeout_ms = ack_timeout_ms;
     }
 
     const salon_message *raw() const noexcept { return &raw_; }
@@ -240,15 +272,15 @@ public:
 
     /// Sends an event; `args` is a JSON array. False if the client has just left.
     bool emit(std::string_view name, std::string_view args = "[]") const {
-        return detail::check(salon_socket_emit(server_, id_, detail::Name(name), args.data(), args.size())) > 0;
+        return detail::check(
+                   salon_socket_emit(server_, id_, detail::Name(name), detail::args_ptr(args), args.size())) > 0;
     }
 
     /// Sends an event and asks for an answer: one SALON_EVENT_ACK with the number returned comes, in time or not.
     std::uint64_t ask(const Message &message, std::chrono::milliseconds wait) const {
         std::uint64_t ack = 0;
         const detail::Sent sent(message);
-        detail::check(
-            salon_socket_emit_with_ack(server_, id_, sent.raw(), static_cast<std::uint32_t>(wait.count()), &ack));
+        detail::check(salon_socket_emit_with_ack(server_, id_, sent.raw(), detail::milliseconds(wait), &ack));
         return ack;
     }
 
@@ -266,6 +298,10 @@ public:
 
     /// Disconnects it from its namespace; with `close`, a Socket.IO client from all and its connection, too.
     void disconnect(bool close = false) const { detail::check(salon_socket_disconnect(server_, id_, close)); }
+    /// Disconnects it with a WebSocket close code and a text of at most 123 bytes, which a plain WebSocket is told.
+    void disconnect_with(std::uint32_t code, std::string_view reason = {}) const {
+        detail::check(salon_socket_disconnect_with(server_, id_, code, detail::Name(reason)));
+    }
 
     /// Lets it in, if it waits.
     void accept() const { detail::check(salon_socket_accept(server_, id_, nullptr)); }
@@ -293,33 +329,29 @@ public:
 
     /// A header of the request by which it came, if it is kept. Upper and lower case are the same.
     std::optional<std::string_view> header(std::string_view name) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_header(server_, id_, detail::Name(name), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(name);
+        return detail::value([&](salon_bytes *out) { return salon_socket_header(server_, id_, wanted, out); });
     }
     /// A query parameter of that request, decoded.
     std::optional<std::string_view> query(std::string_view key) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_query(server_, id_, detail::Name(key), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(key);
+        return detail::value([&](salon_bytes *out) { return salon_socket_query(server_, id_, wanted, out); });
     }
     /// The target of that request: path and query.
     std::optional<std::string_view> url() const {
+        return detail::value([&](salon_bytes *out) { return salon_socket_url(server_, id_, out); });
+    }
+    /// What a Socket.IO client gave as `auth` when it entered: a JSON object.
+    std::string_view auth() const {
         salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_socket_url(server_, id_, &value)))
-            return std::nullopt;
+        detail::check(salon_socket_auth(server_, id_, &value));
         return detail::view(value);
     }
     /// The rooms that it is in.
     std::vector<std::string_view> rooms() const {
         const salon_bytes *list = nullptr;
         const int count = detail::check(salon_socket_rooms(server_, id_, &list));
-        std::vector<std::string_view> found;
-        for (int at = 0; at < count; ++at)
-            found.push_back(detail::view(list[at]));
-        return found;
+        return detail::views(list, count);
     }
     /// Its address, its protocol and what else is known.
     salon_socket_info describe() const {
@@ -345,10 +377,10 @@ public:
     Self &room(std::string_view name) { return add(rooms_, name); }
     /// Leaves out the members of a room.
     Self &except_room(std::string_view name) { return add(except_rooms_, name); }
-    /// Adds one client.
+    /// Adds one client. Nobody is a mistake, which the call tells: an audience of nobody would be everybody.
     Self &socket(Socket socket) { return add(sockets_, socket); }
     /// Leaves out one client; nobody is fine.
-    Self &except(Socket socket) { return add(except_sockets_, socket); }
+    Self &except(Socket socket) { return socket ? add(except_sockets_, socket) : static_cast<Self &>(*this); }
 
 protected:
     AudienceBase() = default;
@@ -378,8 +410,7 @@ private:
         return static_cast<Self &>(*this);
     }
     Self &add(std::vector<salon_socket_id> &ids, Socket socket) {
-        if (socket)
-            ids.push_back(socket.id());
+        ids.push_back(socket.id());
         return static_cast<Self &>(*this);
     }
 
@@ -406,7 +437,8 @@ public:
     /// Sends an event and asks each for an answer: a SALON_EVENT_ACK for each, then one SALON_EVENT_ACKS_DONE.
     std::uint64_t ask(const Message &message, std::chrono::milliseconds wait) const {
         std::uint64_t ack = 0;
-        const detail::Sent sent(message, wait);
+        // To C, no time at all means that no answer is wanted.
+        const detail::Sent sent(message, std::max<std::uint32_t>(detail::milliseconds(wait), 1));
         with([&](const salon_audience *to) { return salon_server_emit(server_, to, sent.raw(), &ack); });
         return ack;
     }
@@ -459,8 +491,8 @@ class Event {
 public:
     Event(salon_server *server, const salon_event *raw) noexcept : server_(server), raw_(raw) {}
 
-    /// A SALON_EVENT_*.
-    salon_event_type type() const noexcept { return static_cast<salon_event_type>(raw_->type); }
+    /// A SALON_EVENT_*, or one that a later library has added.
+    std::uint32_t type() const noexcept { return raw_->type; }
     /// A SALON_ERR_*, a SALON_REASON_* or a count, as the type tells.
     std::int32_t code() const noexcept { return raw_->code; }
     /// Whom it concerns, or nobody.
@@ -486,17 +518,13 @@ public:
     }
     /// A header of an HTTP request.
     std::optional<std::string_view> http_header(std::string_view name) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_http_header(server_, raw_->ack, detail::Name(name), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(name);
+        return detail::value([&](salon_bytes *out) { return salon_http_header(server_, raw_->ack, wanted, out); });
     }
     /// A query parameter of an HTTP request, decoded.
     std::optional<std::string_view> http_query(std::string_view key) const {
-        salon_bytes value = SALON_ZERO;
-        if (!detail::found(salon_http_query(server_, raw_->ack, detail::Name(key), &value)))
-            return std::nullopt;
-        return detail::view(value);
+        const detail::Name wanted(key);
+        return detail::value([&](salon_bytes *out) { return salon_http_query(server_, raw_->ack, wanted, out); });
     }
 
     const salon_event *raw() const noexcept { return raw_; }
@@ -635,16 +663,23 @@ public:
     Events poll(int timeout_ms = SALON_FOREVER) {
         return {server_, detail::check(salon_server_poll(server_, timeout_ms))};
     }
-    Events poll(std::chrono::milliseconds timeout) { return poll(static_cast<int>(timeout.count())); }
+    Events poll(std::chrono::milliseconds timeout) {
+        return poll(static_cast<int>(detail::milliseconds(timeout, INT32_MAX)));
+    }
     /// Writes out what is queued, as far as the network takes it.
     void flush() { detail::check(salon_server_flush(server_)); }
     /// Says goodbye to every client; SALON_EVENT_STOPPED comes when all are gone.
     void shutdown(std::chrono::milliseconds grace) {
-        detail::check(salon_server_shutdown(server_, static_cast<std::uint32_t>(grace.count())));
+        detail::check(salon_server_shutdown(server_, detail::milliseconds(grace)));
     }
-    /// For the host's own loop: see salon_server_fd() and salon_server_timeout_ms().
-    int fd() { return salon_server_fd(server_); }
-    int timeout_ms() const { return salon_server_timeout_ms(server_); }
+    /// The descriptor for the host's own loop: see salon_server_fd(). Throws where there is none.
+    int fd() { return detail::check(salon_server_fd(server_)); }
+    /// How long that loop may sleep, or SALON_FOREVER: see salon_server_timeout_ms().
+    int timeout_ms() const {
+        const int timeout = salon_server_timeout_ms(server_);
+        // For ever is the number of an error, too: that of no server.
+        return timeout == SALON_FOREVER && server_ != nullptr ? timeout : detail::check(timeout);
+    }
 
     /// Opens a namespace, or gives an open one another configuration.
     void open(std::string_view nsp, const salon_namespace_config &how = Namespace()) {
@@ -660,10 +695,13 @@ public:
     std::vector<std::string_view> rooms(std::string_view nsp) {
         const salon_bytes *list = nullptr;
         const int count = detail::check(salon_namespace_rooms(server_, detail::Name(nsp), &list));
-        std::vector<std::string_view> found;
-        for (int at = 0; at < count; ++at)
-            found.push_back(detail::view(list[at]));
-        return found;
+        return detail::views(list, count);
+    }
+    /// All namespaces, also those that a pattern has made.
+    std::vector<std::string_view> namespaces() {
+        const salon_bytes *list = nullptr;
+        const int count = detail::check(salon_server_namespaces(server_, &list));
+        return detail::views(list, count);
     }
     /// How many clients are in a namespace, or in one of its rooms.
     int count(std::string_view nsp) const {
@@ -679,10 +717,16 @@ public:
     Audience to(std::string_view nsp) const { return {server_, nsp}; }
     /// The client with a number that was kept.
     Socket socket(salon_socket_id id) const noexcept { return {server_, id}; }
+    /// The client that knows itself by this name (salon_socket_info.sid), or nobody.
+    Socket by_sid(std::string_view sid) const { return {server_, salon_socket_by_sid(server_, detail::Name(sid))}; }
 
-    /// Answers a message whose ack() was not zero; `args` is a JSON array.
-    void answer(std::uint64_t ack, std::string_view args = "[]") {
-        detail::check(salon_ack_answer(server_, ack, args.data(), args.size(), nullptr, 0));
+    /// Answers a message whose ack() was not zero. `args` is a JSON array, which refers to attachments as that of a
+    /// Message does; empty: none, or the attachments themselves.
+    void answer(std::uint64_t ack, std::string_view args = "[]",
+                const std::vector<std::string_view> &attachments = {}) {
+        const auto list = detail::list(attachments);
+        detail::check(
+            salon_ack_answer(server_, ack, detail::args_ptr(args), args.size(), list.data(), list.size()));
     }
     /// Answers an HTTP request; `headers` are names and values. False if nobody waits any more.
     bool respond(std::uint64_t request, std::uint32_t status, std::string_view body = {},
@@ -701,8 +745,8 @@ public:
     std::uint64_t start_timer(std::chrono::milliseconds delay, std::uint64_t tag,
                               std::chrono::milliseconds interval = {}) {
         std::uint64_t timer = 0;
-        detail::check(salon_timer_start(server_, static_cast<std::uint32_t>(delay.count()),
-                                        static_cast<std::uint32_t>(interval.count()), tag, &timer));
+        detail::check(
+            salon_timer_start(server_, detail::milliseconds(delay), detail::milliseconds(interval), tag, &timer));
         return timer;
     }
     void stop_timer(std::uint64_t timer) { detail::check(salon_timer_stop(server_, timer)); }
@@ -737,7 +781,8 @@ public:
     }
     Server(Server &&other) noexcept : ServerRef(std::exchange(other.server_, nullptr)) {}
     Server &operator=(Server &&other) noexcept {
-        std::swap(server_, other.server_);
+        Server moved(std::move(other));
+        std::swap(server_, moved.server_);
         return *this;
     }
     Server(const Server &) = delete;
@@ -836,10 +881,12 @@ public:
 
     /// Does the client wait for an ack that nobody has given yet?
     bool wants_ack() const noexcept { return event_.type() == SALON_EVENT_MESSAGE && event_.ack() != 0 && !taken_; }
-    /// Answers at once; `args` is a JSON array.
-    void answer(std::string_view args) {
-        if (wants_ack())
-            server().answer(take_ack(), args);
+    /// Answers at once, as ServerRef::answer().
+    void answer(std::string_view args, const std::vector<std::string_view> &attachments = {}) {
+        if (!wants_ack())
+            return;
+        server().answer(event_.ack(), args, attachments);
+        taken_ = true; // Not before: if it throws, the client still waits, and may be told.
     }
     /// Takes the duty to answer: the host calls Server::answer() with this number when it knows. Zero if the client
     /// wants none.
@@ -894,9 +941,11 @@ public:
     using Answered = std::function<void(const Event &)>;
 
     explicit Gateway(ServerRef server) : server_(server.raw()) {}
+    Gateway(Gateway &&) = default;
+    Gateway &operator=(Gateway &&) = default;
 
     /// Opens a namespace with options. Without this, one that a handler is given for is opened with the defaults,
-    /// unless the server has it already.
+    /// unless the server has it already. A pattern always is, so its options belong here.
     Gateway &open(std::string_view nsp, const salon_namespace_config &how = Namespace()) {
         place_of(nsp, &how);
         return *this;
@@ -912,29 +961,37 @@ public:
         place_of(nsp).any = adapt(std::move(handler));
         return *this;
     }
-    /// Runs once, when the first event is about to be handled.
+    /// Runs once: when run() begins, before the first poll; in a loop of the host's own, before the first event that
+    /// handle() gets.
     Gateway &on_init(std::function<void(ServerRef)> hook) {
         init_.push_back(std::move(hook));
         return *this;
     }
-    /// Runs when a client is in. If it throws, the client is told and disconnected.
+    /// Runs when a client is in. If it throws, the client is told and disconnected, and no handler gets what it has
+    /// sent meanwhile.
     Gateway &on_connect(std::string_view nsp, Hook hook) {
         place_of(nsp).connect.push_back(std::move(hook));
         return *this;
     }
     /// Runs when a client is gone, also one that a guard turned away: `call.event().code()` says why. So what a guard
-    /// has made for a client can be freed here, and only here.
+    /// has made for a client can be freed here, and only here; but not if `call.event().flags()` holds
+    /// SALON_EVENT_FLAG_MAY_RETURN, as it may with SALON_CONFIG_RECOVERY. Then the pointer stays for the client that
+    /// comes back, or is to be freed at SALON_EVENT_EXPIRED, which is the host's: handle() does not take it.
     Gateway &on_disconnect(std::string_view nsp, Hook hook) {
         place_of(nsp).disconnect.push_back(std::move(hook));
         return *this;
     }
     /// Asks before a client comes in. All guards of a namespace must say yes, and what one throws is a no; if one says
     /// Verdict::later() and none says no, the host decides. Of several Admissions the last one holds.
+    /// The first guard opens the namespace anew, with what Gateway::open() was given: give options there, not to the
+    /// server.
     Gateway &guard(std::string_view nsp, Guard guard) {
         Place &place = place_of(nsp);
         if ((place.how.flags & SALON_NAMESPACE_GUARDED) == 0) {
-            place.how.flags |= SALON_NAMESPACE_GUARDED;
-            reopen(std::string(nsp), place);
+            Namespace guarded = place.how;
+            guarded.flags |= SALON_NAMESPACE_GUARDED;
+            open_on_server(nsp, guarded);
+            place.how = guarded;
         }
         place.guards.push_back(std::move(guard));
         return *this;
@@ -997,10 +1054,13 @@ public:
     /// The filter that is there from the start: the text of an Exception, "Internal server error" for all else.
     static std::optional<std::string> default_filter(Call &, std::exception_ptr thrown) {
         try {
-            std::rethrow_exception(thrown);
-        } catch (const Exception &exception) {
-            return error(exception.what());
+            try {
+                std::rethrow_exception(thrown);
+            } catch (const Exception &exception) {
+                return error(exception.what());
+            }
         } catch (...) {
+            // Also for a text that is not UTF-8, say because it quotes a header.
             return error("Internal server error");
         }
     }
@@ -1041,35 +1101,39 @@ private:
 
     /// The entry of a namespace, which is opened if need be.
     Place &place_of(std::string_view nsp, const salon_namespace_config *how = nullptr) {
-        const auto [found, is_new] = places_.try_emplace(std::string(nsp));
-        Place &place = found->second;
+        const auto known = places_.find(nsp);
+        Namespace wanted;
+        if (how != nullptr)
+            static_cast<salon_namespace_config &>(wanted) = *how;
+        if (known != places_.end())
+            wanted.flags |= known->second.how.flags & SALON_NAMESPACE_GUARDED;
+        // Opened first and noted then: what the server refuses has changed nothing here.
+        if (how != nullptr || (known == places_.end() && !exists(nsp)))
+            open_on_server(nsp, wanted);
+        Place &place = places_.try_emplace(std::string(nsp)).first->second;
         if (how != nullptr) {
-            const std::uint32_t guarded = place.how.flags & SALON_NAMESPACE_GUARDED;
-            static_cast<salon_namespace_config &>(place.how) = *how;
-            place.how.flags |= guarded;
             // Kept: a guard that is added later opens the namespace again.
+            place.how = wanted;
             place.subprotocols.assign(how->subprotocols, how->subprotocols + how->subprotocol_count);
             place.subprotocol_list = detail::pointers(place.subprotocols);
             place.how.subprotocols = place.subprotocol_list.data();
-            if (how->subprotocol_dialects != nullptr)
-                place.subprotocol_dialects.assign(how->subprotocol_dialects,
-                                                  how->subprotocol_dialects + how->subprotocol_count);
-            place.how.subprotocol_dialects = how->subprotocol_dialects != nullptr ? place.subprotocol_dialects.data() : nullptr;
+            if (const std::uint32_t *dialects = how->subprotocol_dialects) {
+                place.subprotocol_dialects.assign(dialects, dialects + how->subprotocol_count);
+                place.how.subprotocol_dialects = place.subprotocol_dialects.data();
+            }
         }
-        if (how != nullptr || (is_new && !exists(found->first)))
-            reopen(found->first, place);
         return place;
     }
 
-    bool exists(const std::string &nsp) const {
+    bool exists(std::string_view nsp) const {
         return detail::found(salon_room_count(server_, detail::Name(nsp), nullptr));
     }
 
-    void reopen(const std::string &nsp, const Place &place) {
+    void open_on_server(std::string_view nsp, const Namespace &how) {
         if (is_pattern(nsp))
-            ServerRef(server_).open_pattern(std::string_view(nsp).substr(0, nsp.size() - 1), place.how);
+            ServerRef(server_).open_pattern(nsp.substr(0, nsp.size() - 1), how);
         else
-            ServerRef(server_).open(nsp, place.how);
+            ServerRef(server_).open(nsp, how);
     }
 
     static bool is_pattern(std::string_view nsp) noexcept { return !nsp.empty() && nsp.back() == '*'; }
@@ -1080,9 +1144,15 @@ private:
             return &found->second;
         Place *best = nullptr;
         std::size_t longest = 0;
-        for (auto &[name, place] : places_)
-            if (is_pattern(name) && name.size() > longest && nsp.substr(0, name.size() - 1) == name.substr(0, name.size() - 1))
-                best = &place, longest = name.size();
+        for (auto &[name, place] : places_) {
+            if (!is_pattern(name) || name.size() <= longest)
+                continue;
+            const auto prefix = std::string_view(name).substr(0, name.size() - 1);
+            if (nsp.substr(0, prefix.size()) == prefix) {
+                best = &place;
+                longest = name.size();
+            }
+        }
         return best;
     }
 
@@ -1100,24 +1170,31 @@ private:
             return false;
         Call call(event);
         try {
-            Admission admission;
-            bool later = false;
-            for (const Guard &guard : place->guards) {
-                Verdict verdict = guard(call);
-                if (verdict.kind_ == Verdict::Kind::no)
-                    throw Exception(verdict.why_, verdict.status_);
-                later = later || verdict.kind_ == Verdict::Kind::later;
-                if (verdict.admission_)
-                    admission = std::move(*verdict.admission_);
+            try {
+                Admission admission;
+                bool later = false;
+                for (const Guard &guard : place->guards) {
+                    Verdict verdict = guard(call);
+                    if (verdict.kind_ == Verdict::Kind::no)
+                        throw Exception(verdict.why_, verdict.status_);
+                    later = later || verdict.kind_ == Verdict::Kind::later;
+                    if (verdict.admission_)
+                        admission = std::move(*verdict.admission_);
+                }
+                if (!later)
+                    call.socket().accept(admission);
+            } catch (const Exception &exception) {
+                call.socket().reject(exception.what(), exception.status());
             }
-            if (!later)
-                call.socket().accept(admission);
-        } catch (const Exception &exception) {
-            call.socket().reject(exception.what(), exception.status());
         } catch (...) {
             // There is no client yet whom the filter's answer could be told, but the filter may want to know.
             filter_(call, std::current_exception());
-            call.socket().reject("Internal server error", 500);
+            try {
+                call.socket().reject("Internal server error", 500);
+            } catch (const Error &error) {
+                // Of a guard that has let it in by itself, the filter has heard. It does not end the loop.
+                if (error.code() != SALON_ERR_STATE) throw;
+            }
         }
         return true;
     }
@@ -1133,11 +1210,13 @@ private:
         } catch (...) {
             tell(call, std::current_exception());
             call.socket().disconnect();
+            turned_away_.insert(call.socket().id());
         }
         return true;
     }
 
     bool disconnected(const Event &event) {
+        turned_away_.erase(event.socket().id());
         Place *place = place_for(event.nsp());
         if (place == nullptr || place->disconnect.empty())
             return false;
@@ -1152,6 +1231,9 @@ private:
     }
 
     bool message(const Event &event) {
+        // Of the same turn as its CONNECT.
+        if (turned_away_.count(event.socket().id()) != 0)
+            return true;
         Place *place = place_for(event.nsp());
         if (place == nullptr)
             return false;
@@ -1212,6 +1294,7 @@ private:
     std::map<std::string, Place, std::less<>> places_;
     std::vector<std::function<void(ServerRef)>> init_;
     std::map<std::uint64_t, Answered> questions_;
+    std::set<salon_socket_id> turned_away_;
     Filter filter_ = default_filter;
     bool begun_ = false;
 };

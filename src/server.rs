@@ -507,7 +507,9 @@ impl Server {
     /// [`handshake`](Self::handshake).
     #[must_use]
     pub fn handshake_time(&self, socket: SocketId) -> Option<std::time::SystemTime> {
-        self.engine.handshake(socket).map(|request| self.net.time_of(request.at()))
+        let request = self.engine.handshake(socket)?;
+        let since_1970 = Duration::from_millis(request.time_ms(|at| self.net.time_ms_of(at)));
+        Some(std::time::UNIX_EPOCH + since_1970)
     }
 
     /// What a Socket.IO client gave as `auth` when it entered: a JSON object,

@@ -12,10 +12,7 @@ mod common;
 
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
-    fs,
     net::TcpStream,
-    path::Path,
-    process::Command,
     ptr, slice, thread,
     time::Instant,
 };
@@ -614,35 +611,4 @@ fn null_stale_and_zero_are_errors_and_never_more() {
     c.until(SALON_EVENT_STOPPED as u32);
     assert_eq!(c.emit(1, c"x", "[]"), missing);
     assert!(c.poll(0) >= 0);
-}
-
-/// The blocks of C in a document; those that are whole programs have a `main`.
-#[test]
-fn snippets_of_c_in_the_documents_compile() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut compiled = 0;
-    for document in ["README.md", "docs/c-api.md"] {
-        let text = fs::read_to_string(root.join(document)).unwrap();
-        let blocks = text.split("```c\n").skip(1).map(|part| part.split("```").next().unwrap());
-        for (number, block) in blocks.filter(|block| block.contains("#include")).enumerate() {
-            let file = made.join(format!("{}-{number}.c", document.replace(['/', '.'], "-")));
-            fs::write(&file, block).unwrap();
-            let warnings = ["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-            let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-            let Ok(done) = Command::new(compiler)
-                .args(warnings)
-                .args(["-fsyntax-only", "-I"])
-                .arg(root.join("include"))
-                .arg(&file)
-                .output()
-            else {
-                // Salon needs no compiler of C, so neither do its tests.
-                return;
-            };
-            assert!(done.status.success(), "{document}: {}", String::from_utf8_lossy(&done.stderr));
-            compiled += 1;
-        }
-    }
-    assert!(compiled >= 2, "{compiled}");
 }

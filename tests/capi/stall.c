@@ -53,7 +53,7 @@ static void turn(void) {
 
 /* What the client hears; whether it is what is waited for. */
 static void listen_up(void) {
-    while (client_hear(client, heard, sizeof heard) >= 0)
+    while (client_hear(client, heard, sizeof heard, NULL) >= 0)
         if (wanted != NULL && strstr(heard, wanted) != NULL)
             found = true;
 }

@@ -36,6 +36,7 @@ int main() {
     CHECK(code_of([] { salon::json::text("7"); }) == SALON_ERR_INVALID);
     CHECK(code_of([] { salon::json::bind("[?]"); }) == SALON_ERR_INVALID);
 
+    CHECK(salon::version() == salon_version());
     salon::Config config;
     config.flags = SALON_CONFIG_ROOM_EVENTS;
     salon::Server first(config);
@@ -55,6 +56,8 @@ int main() {
     salon::Remote remote = first.remote();
     salon::Server server = std::move(first);
     CHECK(code_of([&] { first.poll(0); }) == SALON_ERR_INVALID);
+    CHECK(code_of([&] { first.fd(); }) == SALON_ERR_INVALID);
+    CHECK(code_of([&] { first.timeout_ms(); }) == SALON_ERR_INVALID);
     int inits = 0;
     gateway.on_init([&](salon::ServerRef ref) { inits += ref.raw() == server.raw(); });
     gateway.on("/made", "x", [](salon::Call &) {});

@@ -1,0 +1,73 @@
+"""A server's keywords as the engine's configuration."""
+
+import ctypes
+from typing import Any, Dict, Mapping
+
+from . import _api
+from .errors import InvalidError
+
+_LONGEST_MS = 2**31 - 1
+
+_FLAGS = {
+    "http": _api.CONSTANTS["SALON_CONFIG_HTTP"],
+    "credentials": _api.CONSTANTS["SALON_CONFIG_CREDENTIALS"],
+    "keep_handshakes": _api.CONSTANTS["SALON_CONFIG_KEEP_HANDSHAKES"],
+    "room_events": _api.CONSTANTS["SALON_CONFIG_ROOM_EVENTS"],
+    "member_events": _api.CONSTANTS["SALON_CONFIG_MEMBER_EVENTS"],
+    "recovery": _api.CONSTANTS["SALON_CONFIG_RECOVERY"],
+}
+_FLAGS_OFF = {
+    "polling": _api.CONSTANTS["SALON_CONFIG_NO_POLLING"],
+    "websocket": _api.CONSTANTS["SALON_CONFIG_NO_WEBSOCKET"],
+    "upgrade": _api.CONSTANTS["SALON_CONFIG_NO_UPGRADE"],
+    "socketio": _api.CONSTANTS["SALON_CONFIG_NO_SOCKETIO"],
+}
+DIALECTS = {None: 0, "json": 1, "raw": 2}
+_OVERFLOWS = {"disconnect": 0, "drop": 1}
+
+
+def ms(seconds: float, what: str, least: int) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise InvalidError(f"{what} is a number of seconds, not {seconds!r}")
+    return min(max(round(seconds * 1000) if seconds < _LONGEST_MS else _LONGEST_MS, least), _LONGEST_MS)
+
+
+def choice(choices: Mapping[Any, int], name: Any, what: str) -> int:
+    try:
+        return choices[name]
+    except (KeyError, TypeError):
+        wanted = ", ".join(repr(one) for one in choices)
+        raise InvalidError(f"{name!r} is not {what}: {wanted}") from None
+
+
+def configuration(given: Dict[str, Any]) -> _api.Config:
+    """The engine's struct of a server's keywords."""
+    config = _api.Config(size=ctypes.sizeof(_api.Config))
+    for name, bit in _FLAGS.items():
+        config.flags |= bit if given[name] else 0
+    for name, bit in _FLAGS_OFF.items():
+        config.flags |= 0 if given[name] else bit
+    config.overflow = choice(_OVERFLOWS, given["overflow"], "an overflow")
+    origins = given["origins"]
+    if origins is not None:
+        listed = [origins] if isinstance(origins, str) else list(origins)
+        if not listed or any(not isinstance(one, str) or "\0" in one for one in listed):
+            raise InvalidError("origins are texts; None is no check")
+        config.allowed_origins = ",".join(listed).encode()
+    path = given["socketio_path"]
+    if path is not None:
+        if not isinstance(path, str) or "\0" in path:
+            raise InvalidError("socketio_path is a text")
+        config.socketio_path = path.encode()
+    for field, kind, *_ in _api.Config._fields_[5:]:
+        name = field[:-3] if field.endswith("_ms") else field
+        value = given[name]
+        if value is None:
+            continue
+        if field.endswith("_ms") and value != _api.UNLIMITED:
+            value = ms(value, name, least=0)
+        most = 2 ** (8 * ctypes.sizeof(kind)) - 1
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise InvalidError(f"{name} is a number from {'0.001' if field.endswith('_ms') else 1} to {most}")
+        setattr(config, field, value)
+    return config

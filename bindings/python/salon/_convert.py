@@ -1,0 +1,125 @@
+"""A client's JSON as the types that a handler names."""
+
+import dataclasses
+import enum
+import inspect
+import sys
+import typing
+from typing import Any, Callable, Dict, Optional, Tuple, Union
+
+from .errors import Refusal
+
+
+def hints_of(function: Callable[..., Any]) -> Dict[str, Any]:
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):
+        # A type that is imported for checkers only.
+        return {}
+    hints.pop("return", None)
+    return {name: Any if hint is object else hint for name, hint in hints.items()}
+
+
+_UNIONS: Tuple[Any, ...] = (Union,)
+if sys.version_info >= (3, 10):
+    import types
+
+    _UNIONS = (Union, types.UnionType)
+
+_KINDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    bytes: "binary data",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """The value as the type that `hint` names. Raises a :class:`Refusal` that tells the client what is expected."""
+    if hint is Any or hint is inspect.Parameter.empty:
+        return value
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in _UNIONS:
+        return _one_of(value, inner, where)
+    if origin is typing.Literal:
+        if any(value == one and type(value) is type(one) for one in inner):
+            return value
+        raise Refusal(f"{where}: one of {', '.join(map(repr, inner))} expected", 400)
+    if origin is list:
+        return [convert(one, inner[0], f"{where}[{i}]") for i, one in enumerate(_is(value, list, where))]
+    if origin is dict:
+        return {key: convert(one, inner[1], f"{where}.{key}") for key, one in _is(value, dict, where).items()}
+    if origin is tuple:
+        _is(value, list, where)
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return tuple(convert(one, inner[0], f"{where}[{i}]") for i, one in enumerate(value))
+        if len(value) != len(inner):
+            raise Refusal(f"{where}: a list of {len(inner)} expected", 400)
+        return tuple(convert(one, kind, f"{where}[{i}]") for i, (one, kind) in enumerate(zip(value, inner)))
+    if origin is typing.Annotated if hasattr(typing, "Annotated") else False:
+        return convert(value, inner[0], where)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _object(value, hint, where)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        try:
+            return hint(value)
+        except ValueError:
+            raise Refusal(f"{where}: one of {', '.join(repr(one.value) for one in hint)} expected", 400) from None
+    if typing.is_typeddict(hint) if sys.version_info >= (3, 10) else hasattr(hint, "__total__"):
+        return _typed_dict(value, hint, where)
+    if hint in _KINDS:
+        return _is(value, hint, where)
+    # A type that has no counterpart in JSON is the handler's own business.
+    return value
+
+
+def _is(value: Any, kind: Any, where: str) -> Any:
+    kind = type(None) if kind is None else kind
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise Refusal(f"{where}: {_KINDS[kind]} expected", 400)
+    return value
+
+
+def _one_of(value: Any, hints: Tuple[Any, ...], where: str) -> Any:
+    if value is None and type(None) in hints:
+        return None
+    refused: Optional[Refusal] = None
+    for hint in hints:
+        if hint is not type(None):
+            try:
+                return convert(value, hint, where)
+            except Refusal as refusal:
+                refused = refused or refusal
+    raise refused or Refusal(f"{where}: null expected", 400)
+
+
+def _object(value: Any, kind: Any, where: str) -> Any:
+    _is(value, dict, where)
+    hints, given = typing.get_type_hints(kind), {}
+    for field in dataclasses.fields(kind):
+        if not field.init:
+            continue
+        if field.name in value:
+            given[field.name] = convert(value[field.name], hints.get(field.name, Any), f"{where}.{field.name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise Refusal(f"{where}.{field.name} is missing", 400)
+    try:
+        return kind(**given)
+    except ValueError as error:
+        # What a __post_init__ finds wrong.
+        raise Refusal(f"{where}: {error}", 400) from error
+
+
+def _typed_dict(value: Any, kind: Any, where: str) -> Any:
+    _is(value, dict, where)
+    hints = typing.get_type_hints(kind)
+    for key in sorted(getattr(kind, "__required_keys__", hints)):
+        if key not in value:
+            raise Refusal(f"{where}.{key} is missing", 400)
+    return {key: convert(one, hints.get(key, Any), f"{where}.{key}") for key, one in value.items()}

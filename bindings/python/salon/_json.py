@@ -1,0 +1,82 @@
+"""Python values and the JSON of an event's arguments, with binary attachments in place."""
+
+import dataclasses
+import json
+from typing import Any, List, Sequence, Tuple, Union
+
+from .errors import InvalidError
+
+Attachments = Tuple[bytes, ...]
+
+
+class Encoded:
+    """Arguments that are JSON already: ``emit("said", Encoded(b'["hello"]'))`` sends that array as it is."""
+
+    __slots__ = ("json", "attachments")
+
+    def __init__(self, json: Union[str, bytes], attachments: Sequence[bytes] = ()) -> None:
+        self.json = json.encode() if isinstance(json, str) else bytes(json)
+        self.attachments = tuple(bytes(one) for one in attachments)
+
+
+class Encoder:
+    """Writes arguments. One for each thread: it collects the attachments of what it writes."""
+
+    def __init__(self) -> None:
+        self._found: List[bytes] = []
+        self._plain = json.JSONEncoder(
+            ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=self._other
+        ).encode
+        self._ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=self._other).encode
+
+    def encode(self, args: Tuple[Any, ...]) -> Tuple[bytes, Attachments]:
+        """The JSON array of the arguments, and the bytes that its placeholders stand for."""
+        if len(args) == 1 and isinstance(args[0], Encoded):
+            return args[0].json, args[0].attachments
+        try:
+            try:
+                text = self._plain(args).encode()
+            except UnicodeEncodeError:
+                # Half a surrogate pair, as JavaScript can send it: it has an escape and no UTF-8.
+                self._found.clear()
+                text = self._ascii(args).encode()
+            return text, tuple(self._found)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidError(f"the arguments can't be sent as JSON: {error}") from error
+        finally:
+            self._found.clear()
+
+    def _other(self, value: Any) -> Any:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            self._found.append(bytes(value))
+            return {"_placeholder": True, "num": len(self._found) - 1}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        raise TypeError(f"{type(value).__name__} is no JSON, nor bytes, nor a dataclass")
+
+
+_decode = json.JSONDecoder().decode
+
+
+def decode(data: bytes, attachments: Attachments) -> List[Any]:
+    """The arguments of an event. ValueError for what Python does not take, such as numbers of thousands of digits."""
+    args: List[Any] = _decode(data.decode())
+    return [_with(value, attachments) for value in args] if attachments else args
+
+
+def _with(value: Any, attachments: Attachments) -> Any:
+    if isinstance(value, dict):
+        number = value.get("num")
+        if value.get("_placeholder") is True and type(number) is int and 0 <= number < len(attachments):
+            return attachments[number]
+        return {key: _with(inner, attachments) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with(inner, attachments) for inner in value]
+    return value
+
+
+def unwrap(args: Any) -> Any:
+    """An answer's arguments as one value: none is None, one is itself, several stay a list."""
+    if type(args) is not list or len(args) > 1:
+        return args
+    return args[0] if args else None

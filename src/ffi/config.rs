@@ -45,6 +45,12 @@ pub enum salon_config_flag {
     /// Let Socket.IO clients that lost their connection come back as the same
     /// socket; see the recovery_* fields.
     SALON_CONFIG_RECOVERY = 512,
+    /// The trusted proxies say whom they speak for by the PROXY protocol, version
+    /// 1 or 2, at the start of each connection.
+    SALON_CONFIG_PROXY_PROTOCOL = 1024,
+    /// Bounds against floods in the fields that are zero, from socket_events_per_s
+    /// on: 20 events, 200 connections, 600 a minute, 100 sessions, 300 handshakes.
+    SALON_CONFIG_AGAINST_FLOODS = 2048,
 }
 
 use salon_config_flag as flag;
@@ -141,6 +147,25 @@ pub struct salon_config {
     pub recovery_bytes: u32,
     /// Clients that may be away at a time. Default 10000.
     pub recovery_sockets: u32,
+    /// Proxies in front, whose X-Forwarded-For or PROXY header is believed:
+    /// networks like "10.0.0.0/8", addresses, "unix", separated by commas. The
+    /// last address that they name and that is none of theirs is the client's.
+    pub trusted_proxies: *const c_char,
+    /// Events that one socket may send in a second on average; over it close
+    /// code 1008, SALON_REASON_FLOOD. Default of this and the four below but
+    /// the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
+    pub socket_events_per_s: u32,
+    /// How many it may send at once. Default 200.
+    pub socket_events_burst: u32,
+    /// Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
+    /// excepted; over it 429.
+    pub address_connections: u32,
+    /// Connections that one address may open in a minute; over it 429.
+    pub address_connects_per_min: u32,
+    /// Sessions of one address, behind proxies too; over it 429.
+    pub address_sessions: u32,
+    /// Handshakes of one address in a minute; over it 429 or CONNECT_ERROR.
+    pub address_handshakes_per_min: u32,
 }
 
 /// Bits of salon_namespace_config.flags.
@@ -188,7 +213,9 @@ pub struct salon_namespace_config {
 pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
     // SAFETY: the header demands null or a struct that begins with its size.
     let given = unsafe { sized(given, "salon_config") }?;
-    let default = Limits::default();
+    let has = |bit: flag| given.flags & bit as u32 != 0;
+    let default =
+        if has(flag::SALON_CONFIG_AGAINST_FLOODS) { Limits::against_floods() } else { Limits::default() };
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let memory_bytes = match given.memory_bytes {
         0 => default.memory_bytes,
@@ -230,13 +257,21 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
         json_depth: or(given.json_depth, default.json_depth),
         turn_messages: or(given.turn_messages, default.turn_messages),
         connections: or(given.connections, default.connections),
+        socket_events_per_s: or(given.socket_events_per_s, default.socket_events_per_s),
+        socket_events_burst: or(given.socket_events_burst, default.socket_events_burst),
+        address_connections: or(given.address_connections, default.address_connections),
+        address_connects_per_min: or(given.address_connects_per_min, default.address_connects_per_min),
+        address_sessions: or(given.address_sessions, default.address_sessions),
+        address_handshakes_per_min: or(given.address_handshakes_per_min, default.address_handshakes_per_min),
     };
-    let has = |bit: flag| given.flags & bit as u32 != 0;
     // SAFETY: the header demands null or NUL-terminated texts.
-    let (path, origins) = unsafe {
+    let (path, origins, proxies) = unsafe {
         let path = optional_text(given.socketio_path, "socketio_path")?;
-        (path, optional_text(given.allowed_origins, "allowed_origins")?)
+        let origins = optional_text(given.allowed_origins, "allowed_origins")?;
+        (path, origins, optional_text(given.trusted_proxies, "trusted_proxies")?)
     };
+    let proxies = proxies.into_iter().flat_map(|list| list.split(','));
+    let trusted_proxies = proxies.map(|network| network.trim().parse()).collect::<Result<_>>()?;
     let recovery = Recovery::default();
     let recovery = Recovery {
         window_ms: or(given.recovery_window_ms, recovery.window_ms),
@@ -270,6 +305,8 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
         },
         room_events: has(flag::SALON_CONFIG_ROOM_EVENTS),
         member_events: has(flag::SALON_CONFIG_MEMBER_EVENTS),
+        trusted_proxies,
+        proxy_protocol: has(flag::SALON_CONFIG_PROXY_PROTOCOL),
     })
 }
 

@@ -208,12 +208,17 @@ static void struct_sizes(void) {
     ANSWERS(salon_server_new(&config, &server), INVALID);
     config.allowed_origins = "example.org";
     ANSWERS(salon_server_new(&config, &server), INVALID);
-    config.allowed_origins = NULL, config.socketio_path = "socket.io/";
+    config.allowed_origins = NULL, config.trusted_proxies = NOT_UTF8;
+    ANSWERS(salon_server_new(&config, &server), INVALID);
+    config.trusted_proxies = "10.0.0.0/8, example.org";
+    ANSWERS(salon_server_new(&config, &server), INVALID);
+    config.trusted_proxies = "10.0.0.0/8, ::1, unix", config.socketio_path = "socket.io/";
     ANSWERS(salon_server_new(&config, &server), INVALID);
     config.socketio_path = "/sio/";
     config.allowed_origins = "https://a.example, https://b.example";
     config.connections = SALON_UNLIMITED;
-    config.flags = SALON_CONFIG_HTTP | SALON_CONFIG_RECOVERY | SALON_CONFIG_CREDENTIALS;
+    config.flags = SALON_CONFIG_HTTP | SALON_CONFIG_RECOVERY | SALON_CONFIG_CREDENTIALS |
+        SALON_CONFIG_PROXY_PROTOCOL | SALON_CONFIG_AGAINST_FLOODS;
     ANSWERS(salon_server_new(&config, &server), 0);
     for (at = 0; at < 6; at++) {
         salon_stats stats = SALON_ZERO;

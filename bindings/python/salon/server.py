@@ -12,10 +12,9 @@ from .gateway import (
     AnyHandler,
     Emit,
     Handler,
+    Hook,
     Namespace,
     Place,
-    hear_connect,
-    hear_disconnect,
     is_async,
     message_of,
 )
@@ -70,16 +69,17 @@ class Server(Engine):
         instead. With annotations (dataclasses too) arguments are checked and converted, and a client whose arguments
         do not fit is told so. A keyword-only parameter `event` gets the :class:`Message`.
 
-        "connect" is called with socket and auth, "disconnect" with socket and :class:`Reason`; "*" is for all events
-        without a handler of their own, called with socket, name and arguments. Raw messages are the event "message".
+        "connect" is called with socket and auth, "disconnect" with socket, :class:`Reason` and the rooms that it was
+        in, each with as many of these as it takes. "*" is for all events without a handler of their own, called with
+        socket, name and arguments. Raw messages are the event "message".
         """
 
         def register(function: F) -> F:
             place = self._place(namespace, function)
             if name == "connect":
-                place.connect.append(function)
+                place.connect.append(Hook(function, 2))
             elif name == "disconnect":
-                place.disconnect.append(function)
+                place.disconnect.append(Hook(function, 3))
             elif name == "*":
                 place.any = AnyHandler(name, function, 2)
             else:
@@ -298,7 +298,7 @@ class Server(Engine):
         socket = event.socket
         try:
             for hook in socket._place.connect:
-                result = hear_connect(hook, socket, event.auth)
+                result = hook(socket, event.auth)
                 if inspect.isawaitable(result):
                     result = await result
                 if result is False:
@@ -310,7 +310,7 @@ class Server(Engine):
     async def _disconnected(self, event: Disconnect) -> None:
         for hook in event.socket._place.disconnect:
             try:
-                result = hear_disconnect(hook, event.socket, event.reason)
+                result = hook(event.socket, event.reason, event.rooms)
                 if inspect.isawaitable(result):
                     await result
             except Exception:

@@ -374,6 +374,7 @@ mod tests {
     /// The default that the comment above a field names.
     fn documented(field: &str) -> Option<u64> {
         let before = include_str!("config.rs").split(&format!("    pub {field}: u")).next()?;
+        let before = before.rsplit("pub ").next()?;
         let number = before.rsplit("Default ").next()?.split('.').next()?;
         number.parse().ok()
     }
@@ -387,18 +388,21 @@ mod tests {
             let Limits { memory_bytes: _, $($field: _),+ } = Limits::default();
             let salon_config {
                 size: _, socketio_path: _, allowed_origins: _, flags: _, overflow: _, memory_bytes: _,
-                recovery_window_ms: _, recovery_events: _, recovery_bytes: _, recovery_sockets: _, $($field: _),+
+                recovery_window_ms: _, recovery_events: _, recovery_bytes: _, recovery_sockets: _,
+                trusted_proxies: _, $($field: _),+
             } = zeroed();
             [$((stringify!($field), |given, to| given.$field = to, |limits, to| limits.$field = to)),+]
         }};
     }
 
-    fn setters() -> [Setter; 32] {
+    fn setters() -> [Setter; 38] {
         setters!(head_bytes header_lines target_bytes head_timeout_ms body_timeout_ms idle_timeout_ms
             response_timeout_ms message_bytes message_fragments close_timeout_ms queue_bytes mailbox_bytes
             ping_interval_ms ping_timeout_ms connect_timeout_ms upgrade_timeout_ms attachment_timeout_ms
             drop_timeout_ms unclaimed_sessions sessions namespaces waiting_bytes acks_owed acks_awaited
-            attachments payload_packets poll_packets name_bytes rooms json_depth turn_messages connections)
+            attachments payload_packets poll_packets name_bytes rooms json_depth turn_messages connections
+            socket_events_per_s socket_events_burst address_connections address_connects_per_min
+            address_sessions address_handshakes_per_min)
     }
 
     #[test]
@@ -426,10 +430,10 @@ mod tests {
 
     #[test]
     fn each_limit_has_the_default_that_its_comment_names() {
-        for (name, _, want) in setters().into_iter().filter(|(name, ..)| *name != "connections") {
+        for (name, _, want) in setters() {
             let mut limits = Limits::default();
             let number = documented(name).and_then(|number| u32::try_from(number).ok());
-            want(&mut limits, number.unwrap_or_default());
+            want(&mut limits, number.unwrap_or(UNLIMITED));
             assert_eq!(limits, Limits::default(), "{name}: the comment says {number:?}");
         }
         assert_eq!(documented("memory_bytes"), Some(Limits::default().memory_bytes));
@@ -465,7 +469,7 @@ mod tests {
 
     #[test]
     fn each_flag_does_one_thing() {
-        let flags: [Flag; 10] = [
+        let flags: [Flag; 12] = [
             (flag::SALON_CONFIG_HTTP, |config| config.http = true),
             (flag::SALON_CONFIG_NO_POLLING, |config| socketio(config).polling = false),
             (flag::SALON_CONFIG_NO_WEBSOCKET, |config| socketio(config).websocket = false),
@@ -476,6 +480,8 @@ mod tests {
             (flag::SALON_CONFIG_ROOM_EVENTS, |config| config.room_events = true),
             (flag::SALON_CONFIG_MEMBER_EVENTS, |config| config.member_events = true),
             (flag::SALON_CONFIG_RECOVERY, |config| _ = recovery(config)),
+            (flag::SALON_CONFIG_PROXY_PROTOCOL, |config| config.proxy_protocol = true),
+            (flag::SALON_CONFIG_AGAINST_FLOODS, |config| config.limits = Limits::against_floods()),
         ];
         for (bit, change) in flags {
             let mut wanted = Config::default();
@@ -485,13 +491,13 @@ mod tests {
         }
         // All bits are in the list, and those that nobody knows mean nothing.
         let known = flags.iter().fold(0, |bits, (bit, _)| bits | *bit as u32);
-        assert_eq!(known, 0x3ff);
+        assert_eq!(known, 0xfff);
         assert_eq!(with(|given| given.flags = !known), Config::default());
     }
 
     #[test]
     fn what_is_no_limit_and_no_flag() {
-        let changes: [Change; 10] = [
+        let changes: [Change; 12] = [
             (|given| given.socketio_path = c"/io/".as_ptr(), |config| socketio(config).path = "/io/".into()),
             (|given| given.allowed_origins = c"*".as_ptr(), |config| config.origins = Origins::All),
             (|given| given.allowed_origins = c"same".as_ptr(), |config| config.origins = Origins::Same),
@@ -503,6 +509,23 @@ mod tests {
                 },
             ),
             (|given| given.overflow = 1, |config| config.overflow = Overflow::Drop),
+            (
+                |given| given.trusted_proxies = c"10.0.0.0/8, ::1,unix".as_ptr(),
+                |config| {
+                    let networks = ["10.0.0.0/8", "::1", "unix"].map(|network| network.parse().unwrap());
+                    config.trusted_proxies = networks.to_vec();
+                },
+            ),
+            (
+                |given| {
+                    given.flags = flag::SALON_CONFIG_AGAINST_FLOODS as u32;
+                    (given.address_sessions, given.address_connections) = (7, UNLIMITED);
+                },
+                |config| {
+                    config.limits = Limits { address_sessions: 7, ..Limits::against_floods() };
+                    config.limits.address_connections = UNLIMITED;
+                },
+            ),
             // Without the flag there is no recovery.
             (|given| given.recovery_window_ms = 7, |_| ()),
             (|given| recovered(given).recovery_window_ms = 7, |config| recovery(config).window_ms = 7),
@@ -517,6 +540,9 @@ mod tests {
         }
         // SAFETY: a whole struct.
         assert!(unsafe { config(&given(|given| given.overflow = 2)) }.is_err());
+        let odd = given(|given| given.trusted_proxies = c"10.0.0.0/8,".as_ptr());
+        // SAFETY: the same.
+        assert!(unsafe { config(&odd) }.is_err());
     }
 
     fn recovered(given: &mut salon_config) -> &mut salon_config {

@@ -141,6 +141,12 @@ typedef enum salon_config_flag {
     // Let Socket.IO clients that lost their connection come back as the same
     // socket; see the recovery_* fields.
     SALON_CONFIG_RECOVERY = 512,
+    // The trusted proxies say whom they speak for by the PROXY protocol, version
+    // 1 or 2, at the start of each connection.
+    SALON_CONFIG_PROXY_PROTOCOL = 1024,
+    // Bounds against floods in the fields that are zero, from socket_events_per_s
+    // on: 20 events, 200 connections, 600 a minute, 100 sessions, 300 handshakes.
+    SALON_CONFIG_AGAINST_FLOODS = 2048,
 } salon_config_flag;
 
 // Bits of salon_namespace_config.flags.
@@ -258,7 +264,80 @@ typedef enum salon_reason {
     SALON_REASON_OUT_OF_MEMORY = 13,
     // The server shuts down.
     SALON_REASON_SHUTDOWN = 14,
+    // It sent more events than it may.
+    SALON_REASON_FLOOD = 15,
 } salon_reason;
+
+// A limit that clients can meet: a field of salon_config by its name. What they
+// are told follows.
+typedef enum salon_limit {
+    // head_bytes: 431.
+    SALON_LIMIT_HEAD_BYTES = 0,
+    // header_lines: 431.
+    SALON_LIMIT_HEADER_LINES = 1,
+    // target_bytes: 414.
+    SALON_LIMIT_TARGET_BYTES = 2,
+    // head_timeout_ms: 408, or the connection is closed if nothing has come.
+    SALON_LIMIT_HEAD_TIMEOUT = 3,
+    // body_timeout_ms: 408.
+    SALON_LIMIT_BODY_TIMEOUT = 4,
+    // idle_timeout_ms: the connection is closed.
+    SALON_LIMIT_IDLE_TIMEOUT = 5,
+    // response_timeout_ms: 503.
+    SALON_LIMIT_RESPONSE_TIMEOUT = 6,
+    // message_bytes: close code 1009, or 413.
+    SALON_LIMIT_MESSAGE_BYTES = 7,
+    // message_fragments: close code 1008.
+    SALON_LIMIT_MESSAGE_FRAGMENTS = 8,
+    // close_timeout_ms: the connection is cut.
+    SALON_LIMIT_CLOSE_TIMEOUT = 9,
+    // queue_bytes: close code 1013, or the message is dropped.
+    SALON_LIMIT_QUEUE_BYTES = 10,
+    // memory_bytes: close code 1013 if it fits.
+    SALON_LIMIT_MEMORY_BYTES = 11,
+    // ping_timeout_ms: close code 1011.
+    SALON_LIMIT_PING_TIMEOUT = 12,
+    // connect_timeout_ms: 503, CONNECT_ERROR, or the session is closed.
+    SALON_LIMIT_CONNECT_TIMEOUT = 13,
+    // upgrade_timeout_ms: the probe is closed, polling goes on.
+    SALON_LIMIT_UPGRADE_TIMEOUT = 14,
+    // attachment_timeout_ms: the session is closed.
+    SALON_LIMIT_ATTACHMENT_TIMEOUT = 15,
+    // drop_timeout_ms: the session is forgotten.
+    SALON_LIMIT_DROP_TIMEOUT = 16,
+    // unclaimed_sessions: the oldest goes, or 503.
+    SALON_LIMIT_UNCLAIMED_SESSIONS = 17,
+    // sessions: 503.
+    SALON_LIMIT_SESSIONS = 18,
+    // namespaces: CONNECT_ERROR.
+    SALON_LIMIT_NAMESPACES = 19,
+    // waiting_bytes: CONNECT_ERROR to a Socket.IO client; a plain one is not read.
+    SALON_LIMIT_WAITING_BYTES = 20,
+    // acks_owed: the oldest question is forgotten.
+    SALON_LIMIT_ACKS_OWED = 21,
+    // acks_awaited: the oldest question fails.
+    SALON_LIMIT_ACKS_AWAITED = 22,
+    // attachments: the session is closed, or exception.
+    SALON_LIMIT_ATTACHMENTS = 23,
+    // payload_packets: 400, and the session is closed.
+    SALON_LIMIT_PAYLOAD_PACKETS = 24,
+    // name_bytes: 404, CONNECT_ERROR, exception, or the session is closed.
+    SALON_LIMIT_NAME_BYTES = 25,
+    // json_depth: the session is closed, or exception.
+    SALON_LIMIT_JSON_DEPTH = 26,
+    // connections: accepting pauses.
+    SALON_LIMIT_CONNECTIONS = 27,
+    // socket_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
+    SALON_LIMIT_SOCKET_EVENTS = 28,
+    // address_connections: 429.
+    SALON_LIMIT_ADDRESS_CONNECTIONS = 29,
+    // address_connects_per_min: 429.
+    SALON_LIMIT_ADDRESS_CONNECTS = 30,
+    // address_sessions: 429.
+    SALON_LIMIT_ADDRESS_SESSIONS = 31,
+    // address_handshakes_per_min: 429, or CONNECT_ERROR.
+    SALON_LIMIT_ADDRESS_HANDSHAKES = 32,
+} salon_limit;
 
 // How a client talks.
 typedef enum salon_protocol {
@@ -390,6 +469,25 @@ typedef struct salon_config {
     uint32_t recovery_bytes;
     // Clients that may be away at a time. Default 10000.
     uint32_t recovery_sockets;
+    // Proxies in front, whose X-Forwarded-For or PROXY header is believed:
+    // networks like "10.0.0.0/8", addresses, "unix", separated by commas. The
+    // last address that they name and that is none of theirs is the client's.
+    const char *trusted_proxies;
+    // Events that one socket may send in a second on average; over it close
+    // code 1008, SALON_REASON_FLOOD. Default of this and the four below but
+    // the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
+    uint32_t socket_events_per_s;
+    // How many it may send at once. Default 200.
+    uint32_t socket_events_burst;
+    // Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
+    // excepted; over it 429.
+    uint32_t address_connections;
+    // Connections that one address may open in a minute; over it 429.
+    uint32_t address_connects_per_min;
+    // Sessions of one address, behind proxies too; over it 429.
+    uint32_t address_sessions;
+    // Handshakes of one address in a minute; over it 429 or CONNECT_ERROR.
+    uint32_t address_handshakes_per_min;
 } salon_config;
 
 // A client in a namespace. Ids are never reused while a stale copy could be
@@ -495,8 +593,11 @@ typedef struct salon_stats {
     uint64_t refused_timeout;
     // Times that accepting paused.
     uint64_t accept_pauses;
-    // Sockets that are gone, by salon_reason.
-    uint64_t disconnects[15];
+    // Sockets that are gone, by salon_reason; the rest is for reasons to come.
+    uint64_t disconnects[32];
+    // How often clients have met a limit, by salon_limit; the rest is for
+    // limits to come.
+    uint64_t breaches[64];
 } salon_stats;
 
 // How a namespace is run; zero is the default.
@@ -676,10 +777,13 @@ SALON_API const struct salon_event *salon_server_next_event(struct salon_server 
 // end of the events and every poll do it.
 SALON_API int salon_server_flush(struct salon_server *server);
 
-// Stops listening and says goodbye to every client. What was said before is
-// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
-// Timers and posts of yours go on.
+// Stops listening and says goodbye to every client: close code 1001, or
+// Engine.IO's close to who is on polling. More than some hundreds are told in
+// batches over half of `grace_ms`, at most five seconds, so that they do not all
+// knock at the next server at once; until then they go on as ever. What was said
+// before is still delivered; who is not gone after `grace_ms` is cut off. Go on
+// polling: each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind
+// the last. Timers and posts of yours go on.
 SALON_API int salon_server_shutdown(struct salon_server *server, uint32_t grace_ms);
 
 // For a loop of your own: watch this descriptor for readability, and when it is

@@ -48,7 +48,9 @@ pub use audience::Audience;
 pub use base::{
     error::{Error, ErrorKind, Result},
     id::{AckId, RequestId, SocketId, TimerId},
+    limit::Limit,
     limits::{Limits, UNLIMITED},
+    network::Network,
 };
 pub use codec::http::Request;
 pub use engine::{

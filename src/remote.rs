@@ -1,6 +1,6 @@
 //! The server as other threads see it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Accept, Data, Limits, Payload,
@@ -138,6 +138,15 @@ impl Remote {
     /// See [`Remote`].
     pub fn shutdown(&self) -> Result<()> {
         self.leave(0, |engine| engine.close())
+    }
+
+    /// The same, as [`Server::shutdown_within`](crate::Server::shutdown_within).
+    ///
+    /// # Errors
+    ///
+    /// See [`Remote`].
+    pub fn shutdown_within(&self, grace: Duration) -> Result<()> {
+        self.leave(0, move |engine| engine.close_within(grace))
     }
 
     fn leave(&self, bytes: usize, errand: impl FnOnce(&mut Engine) + Send + 'static) -> Result<()> {

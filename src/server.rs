@@ -158,16 +158,21 @@ impl Server {
         self.net.flush(&mut self.engine);
     }
 
-    /// Stops listening and says goodbye to everybody (close code 1001). Go on
-    /// polling until [`Stopped`](crate::Event::Stopped): what was said before is
-    /// still delivered, and who does not answer is cut off after
+    /// Stops listening and says goodbye to everybody: close code 1001, or
+    /// Engine.IO's close to who is on polling. More than some hundreds are told in
+    /// batches over up to five seconds, so that they do not all knock at the next
+    /// server at once; until then they go on as ever. Who asks for more on a
+    /// connection that is there gets 503. Go on polling until
+    /// [`Stopped`](crate::Event::Stopped): what was said before is still
+    /// delivered, and who does not answer is cut off after
     /// [`close_timeout_ms`](Limits::close_timeout_ms).
     pub fn shutdown(&mut self) {
         self.net.stop_listening();
         self.engine_now().close();
     }
 
-    /// The same, and whoever is still connected after `grace` is cut off.
+    /// The same, and whoever is still connected after `grace` is cut off. All have
+    /// been told when half of it is over.
     pub fn shutdown_within(&mut self, grace: Duration) {
         self.net.stop_listening();
         self.engine_now().close_within(grace);
@@ -502,7 +507,9 @@ impl Server {
     /// [`handshake`](Self::handshake).
     #[must_use]
     pub fn handshake_time(&self, socket: SocketId) -> Option<std::time::SystemTime> {
-        self.engine.handshake(socket).map(|request| self.net.time_of(request.at()))
+        let request = self.engine.handshake(socket)?;
+        let since_1970 = Duration::from_millis(request.time_ms(|at| self.net.time_ms_of(at)));
+        Some(std::time::UNIX_EPOCH + since_1970)
     }
 
     /// What a Socket.IO client gave as `auth` when it entered: a JSON object,
@@ -534,11 +541,12 @@ impl Server {
     }
 
     /// The client's address, or the one that it came from if it is on polling
-    /// and may have many; `None` over a Unix socket or if it has left.
+    /// and may have many; `None` over a Unix socket or if it has left. Behind
+    /// [trusted proxies](Config::trusted_proxies) it is what they say.
     #[must_use]
     pub fn peer(&self, socket: SocketId) -> Option<std::net::SocketAddr> {
         match self.engine.connection_of(socket) {
-            Some(connection) => self.net.peer(connection),
+            Some(connection) => self.engine.forwarded(connection).or_else(|| self.net.peer(connection)),
             None => {
                 self.engine.transport(socket)?;
                 self.engine.handshake(socket)?.peer()

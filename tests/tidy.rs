@@ -63,6 +63,7 @@ const SHORT_PROGRAMS: &[(&str, usize)] = &[
 const UNSAFE_FILES: &[(&str, &str)] = &[
     ("tests/ffi.rs", "calls the C API, whose every function is unsafe"),
     ("tests/ffi_json.rs", "calls the C API, whose every function is unsafe"),
+    ("tests/sockets.rs", "asks a descriptor of the server's for an option that shows nowhere else"),
 ];
 
 /// Files that may wait by the clock, and why no condition or fake clock serves.

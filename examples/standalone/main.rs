@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{error::Error, process::ExitCode};
 
-use salon::{Accept, Config, Event, Events, Namespace, Origins, Request, Server, SocketId};
+use salon::{Accept, Config, Event, Events, Limits, Namespace, Origins, Request, Server, SocketId};
 use serde_json::{Value, json};
 
 /// The page runs its own inline script and talks to this server; nothing else loads, and no string becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+const NO_SNIFFING: (&str, &str) = ("x-content-type-options", "nosniff");
 const USAGE: &str = "Usage: standalone [--listen ADDRESS:PORT] (default 127.0.0.1:3000; port 0: a free one)";
 
 // Whatever clients do, memory stays bounded: 128 rooms of 50 messages of 2,000 characters.
@@ -42,16 +43,18 @@ fn main() -> ExitCode {
 
 /// The host's loop: one thread, one `poll`, one `match`.
 fn run(listen: &str) -> Result<()> {
-    let config = Config { http: true, origins: Origins::Same, ..Config::default() };
+    let limits = Limits::against_floods();
+    let config = Config { http: true, origins: Origins::Same, limits, ..Config::default() };
     let mut server = Server::bind(listen, config)?;
+    let remote = server.remote(); // SIGINT and SIGTERM, which another thread hears of
+    ctrlc::set_handler(move || remote.shutdown_within(Duration::from_secs(5)).unwrap_or_default())?;
     for nsp in ["/chat", "/garden"] {
         server.open(nsp, Namespace::default().guarded())?;
     }
     for address in server.addresses() {
         println!("Salon is open at http://{address}/");
     }
-    let mut chat = Chat { last_message: now(), ..Chat::default() };
-    let mut events = Events::default();
+    let (mut chat, mut events) = (Chat { last_message: now(), ..Chat::default() }, Events::default());
     loop {
         server.poll(&mut events, None)?;
         for event in &events {
@@ -90,13 +93,10 @@ fn run(listen: &str) -> Result<()> {
                         ("GET" | "HEAD", "/healthz") => (200, "text/plain", "ok\n"),
                         _ => (404, "text/plain", "There is nothing here. The chat is at /\n"),
                     };
-                    let headers = [
-                        ("content-type", kind),
-                        ("content-security-policy", POLICY),
-                        ("x-content-type-options", "nosniff"),
-                    ];
+                    let headers = [("content-type", kind), ("content-security-policy", POLICY), NO_SNIFFING];
                     server.respond(request, status, &headers, body)?;
                 }
+                Event::Stopped => return Ok(()),
                 _ => {}
             }
         }

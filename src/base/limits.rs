@@ -86,6 +86,46 @@ pub struct Limits {
     /// Open connections. [`UNLIMITED`] means as many as the system's limit of
     /// descriptors allows, less a reserve for the host.
     pub connections: u32,
+    /// Events that one socket may send in a second, on average: every message
+    /// of a client, but the acks that it was asked for. Over it, close code
+    /// 1008; see [`Reason::Flood`](crate::Reason::Flood). [`UNLIMITED`] unless set,
+    /// as are the four below.
+    pub socket_events_per_s: u32,
+    /// How many of these it may send at once, after a pause.
+    pub socket_events_burst: u32,
+    /// Open connections of one address: an IPv4 address, or the 64 bits that an
+    /// IPv6 provider gives out as one. [Trusted proxies] do not count. Over it:
+    /// 429, and the connection is closed.
+    ///
+    /// [Trusted proxies]: crate::Config::trusted_proxies
+    pub address_connections: u32,
+    /// Connections that one address may open in a minute, on average, and at
+    /// once. Over it: 429, and the connection is closed.
+    pub address_connects_per_min: u32,
+    /// Sessions of one address at a time, which is also counted for clients
+    /// that come by a trusted proxy. Over it: 429.
+    pub address_sessions: u32,
+    /// Handshakes of one address in a minute, on average, and at once: plain
+    /// WebSockets, Engine.IO sessions, and what a session asks for beyond its
+    /// first namespace. Over it: 429, or CONNECT_ERROR.
+    pub address_handshakes_per_min: u32,
+}
+
+impl Limits {
+    /// The defaults, with bounds against floods that leave people alone: fit for
+    /// a chat that the whole internet can reach. A program that speaks for many,
+    /// or many behind one address, may need more.
+    #[must_use]
+    pub fn against_floods() -> Self {
+        Self {
+            socket_events_per_s: 20,
+            address_connections: 200,
+            address_connects_per_min: 600,
+            address_sessions: 100,
+            address_handshakes_per_min: 300,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -124,6 +164,12 @@ impl Default for Limits {
             json_depth: 64,
             turn_messages: 256,
             connections: UNLIMITED,
+            socket_events_per_s: UNLIMITED,
+            socket_events_burst: 200,
+            address_connections: UNLIMITED,
+            address_connects_per_min: UNLIMITED,
+            address_sessions: UNLIMITED,
+            address_handshakes_per_min: UNLIMITED,
         }
     }
 }
@@ -176,3 +222,21 @@ pub(crate) const ERRANDS_PER_TURN_BYTES: usize = 4 << 20;
 /// system that rounds waits up, other processes. A session's pong is due from
 /// when its ping was, unless the loop was later than this.
 pub(crate) const LATE_MS: u64 = 20;
+/// Connections of one address that are told at a time that they are too many;
+/// beyond that they are cut without a word, so that refusing costs less than
+/// being refused.
+pub(crate) const REFUSALS_AT_A_TIME: u32 = 16;
+/// Bytes of a PROXY header. The addresses of version 2 take 232 at most; the
+/// rest is for what proxies add about certificates.
+pub(crate) const PROXY_BYTES: usize = 4 << 10;
+/// Clients that are sent away in one moment when the server ends; more if there
+/// are so many that the time would not do.
+pub(crate) const DRAIN_BATCH: usize = 256;
+/// The time between two such batches, on average: each is half to one and a half
+/// times as long.
+pub(crate) const DRAIN_PAUSE_MS: u64 = 100;
+/// The time in which all have been told.
+pub(crate) const DRAIN_SPREAD_MS: u64 = 5_000;
+/// How long sessions on polling have to fetch their last words over the
+/// connections that they have. A client polls again as soon as it is answered.
+pub(crate) const DRAIN_FETCH_MS: u64 = 1_000;

@@ -9,6 +9,7 @@ pub(crate) mod handshake;
 pub(crate) mod http;
 pub(crate) mod message;
 pub(crate) mod origin;
+pub(crate) mod proxy;
 pub(crate) mod response;
 pub(crate) mod socketio;
 pub(crate) mod utf8;

@@ -148,6 +148,9 @@ impl Engine {
         if let Some(outcome) = self.acks.settle(ack, socket, true) {
             self.forget_ack(socket, |acks| acks.forget_awaited(ack));
             self.turn.push_answer(socket, ack, answer, outcome);
+        } else {
+            // Nobody has asked, or nobody waits any more.
+            self.allows_event(socket);
         }
     }
 

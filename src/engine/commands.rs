@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Engine,
-    connection::{Connection, State},
     reason::Reason,
     say::{check_name, millis},
     session::Via,
@@ -251,31 +250,6 @@ impl Engine {
             self.dismiss(socket, Reason::ServerLeft, code, text);
         }
         Ok(sockets.len())
-    }
-
-    /// Takes no more clients, and says goodbye to those that are there.
-    pub(crate) fn close(&mut self) {
-        self.closed = true;
-        // Socket.IO clients do not come back after a DISCONNECT, so they get none.
-        let sessions: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
-        sessions.into_iter().for_each(|key| self.shut_session(key));
-        for socket in self.hub.all() {
-            self.dismiss(socket, Reason::Shutdown, code::GOING_AWAY, "server shutting down");
-        }
-        // Nobody waits for an answer on the connections that still speak HTTP.
-        let idle = |(key, connection): (usize, &Connection)| match &connection.state {
-            State::Http(exchange) if exchange.asked.is_none() => Some(key as u32),
-            _ => None,
-        };
-        self.expire_all_gone();
-        let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
-        idle.into_iter().for_each(|key| self.finish(key));
-    }
-
-    /// The same, and whoever is left after `grace` is cut off.
-    pub(crate) fn close_within(&mut self, grace: Duration) {
-        self.stop_at = Some(self.now.saturating_add(millis(grace)));
-        self.close();
     }
 
     /// Ends a socket in the orderly way: what was said to it before still goes

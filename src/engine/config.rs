@@ -3,6 +3,7 @@
 use crate::base::{
     error::{Error, Result},
     limits::Limits,
+    network::Network,
 };
 
 /// How a server behaves. Start from [`Config::default`] and change what you
@@ -30,6 +31,15 @@ pub struct Config {
     pub room_events: bool,
     /// Deliver [`Joined`](crate::Event::Joined) and [`Left`](crate::Event::Left).
     pub member_events: bool,
+    /// Proxies in front of this server. Whom they speak for is read from
+    /// `X-Forwarded-For`: the last address in it that is not one of theirs. What
+    /// others write there is not believed. The address counts for the limits of
+    /// addresses, and is what [`Server::peer`](crate::Server::peer) tells.
+    pub trusted_proxies: Vec<Network>,
+    /// These proxies pass bytes through, and say first whom they speak for, by
+    /// the PROXY protocol, version 1 or 2. A connection of theirs that does not
+    /// begin so gets 400, and so does one of others that does.
+    pub proxy_protocol: bool,
 }
 
 impl Default for Config {
@@ -44,6 +54,8 @@ impl Default for Config {
             overflow: Overflow::default(),
             room_events: false,
             member_events: false,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::flood::Counted;
 use crate::{
     base::{
         id::{Generation, SocketId},
@@ -25,6 +26,9 @@ pub(crate) struct Connection {
     pub(crate) heard: bool,
     /// Listed to be looked at again next turn.
     pub(crate) resuming: bool,
+    /// What it counts as for its address, and what its plain WebSocket does.
+    pub(super) counted: Counted,
+    pub(super) session: Counted,
     pub(crate) state: State,
     /// Received, and not looked at yet.
     pub(crate) held: Option<Box<Vec<u8>>>,
@@ -33,6 +37,8 @@ pub(crate) struct Connection {
 /// How far a connection has come. It only moves down this list.
 #[derive(Debug)]
 pub(crate) enum State {
+    /// A proxy is to say whom it speaks for, and has said so much.
+    Proxied(Box<Proxied>),
     /// Requests are read and answered, one at a time.
     Http(Box<Exchange>),
     /// A WebSocket handshake whose guard has not answered.
@@ -47,6 +53,13 @@ pub(crate) enum State {
     Lingering,
     /// Over. The transport is dropped at the end of the turn.
     Dead,
+}
+
+/// A connection of a proxy that has not said whom it speaks for.
+#[derive(Debug, Default)]
+pub(crate) struct Proxied {
+    pub(crate) peer: Option<std::net::SocketAddr>,
+    pub(crate) head: Vec<u8>,
 }
 
 /// A connection that speaks HTTP.
@@ -138,7 +151,7 @@ impl Connection {
             State::Http(exchange) => exchange.asked.is_none() && held == 0 && owed <= ANSWERS_AHEAD_BYTES,
             State::Waiting(_) => held < waiting_bytes as usize,
             State::Open(open) => open.ending.is_none() && held == 0,
-            State::Closing(_) => held == 0,
+            State::Proxied(_) | State::Closing(_) => held == 0,
             State::Lingering => true,
             State::Finishing | State::Dead => false,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     connection::{Connection, Exchange, State},
+    flood::origin_of,
     say::check_size,
     timers::Timer,
     turn::{Record, Turn},
@@ -48,7 +49,8 @@ impl Engine {
                 end
             }
             Ok(Head::Whole { request, consumed }) => {
-                let request = request.arrived(exchange.peer, self.now);
+                let peer = origin_of(&self.config, exchange.peer, &request);
+                let request = request.arrived(peer, self.now);
                 self.take_request(key, request, at + consumed < end);
                 at + consumed
             }
@@ -173,7 +175,8 @@ impl Engine {
 
     /// An answer is in the send queue: on to the next request, or to the end.
     pub(super) fn answered(&mut self, key: u32, answering: Answering) {
-        if !answering.keep_alive || self.closed {
+        // While the server says goodbye, sessions that have not heard it poll on.
+        if !answering.keep_alive || (self.closed && self.drain.is_none()) {
             return self.finish(key);
         }
         self.timers.set(key, Timer::Idle, self.now);

@@ -15,6 +15,8 @@ mod chunks;
 mod commands;
 pub(crate) mod config;
 mod connection;
+mod drain;
+mod flood;
 mod flush;
 mod frames;
 mod host_timers;
@@ -56,7 +58,9 @@ use crate::{
 use chunks::{Chunks, Log};
 pub use commands::{Accept, Protocol, Transport};
 use config::Config;
-use connection::{Connection, Exchange, Open, State};
+use connection::{Connection, Open, State};
+use drain::Drain;
+use flood::{Counted, Flood};
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
 use queue::{Carrier, SendQueue};
@@ -122,6 +126,7 @@ pub(crate) struct Engine {
     handshakes: SeededMap<SocketId, Arc<Request>>,
     /// Sockets whose handshake goes with the next turn.
     announced: Vec<SocketId>,
+    flood: Flood,
     requests: Generation,
     /// Memory of messages that have arrived in part, and of bytes that wait to
     /// be looked at.
@@ -135,6 +140,7 @@ pub(crate) struct Engine {
     stopped: bool,
     /// When whoever is still connected is cut off.
     stop_at: Option<Millis>,
+    drain: Option<Drain>,
 }
 
 impl Engine {
@@ -186,6 +192,7 @@ impl Engine {
             drops: seeded(sessions_seed),
             handshakes: seeded(handshakes_seed),
             announced: Vec::new(),
+            flood: Flood::new(&config.limits, sessions_seed),
             requests: Generation::FIRST,
             partial_bytes: 0,
             queued_bytes: 0,
@@ -195,6 +202,7 @@ impl Engine {
             closed: false,
             stopped: false,
             stop_at: None,
+            drain: None,
             config,
         }
     }
@@ -215,13 +223,23 @@ impl Engine {
     /// A client has connected. Answers the connection's key.
     pub(crate) fn connect(&mut self, peer: Option<SocketAddr>, now: Millis) -> u32 {
         self.now = now;
+        let state = self.first_state(peer);
         let entry = self.connections.vacant_entry();
         let key = entry.key() as u32;
         let queue = self.queues.insert(SendQueue::new(Carrier::Connection(key))) as u32;
-        let state = State::Http(Box::new(Exchange { peer, ..Exchange::default() }));
-        entry.insert(Connection { queue, heard: false, resuming: false, state, held: None });
+        let (counted, session) = (Counted::Not, Counted::Not);
+        entry.insert(Connection {
+            queue,
+            heard: false,
+            resuming: false,
+            counted,
+            session,
+            state,
+            held: None,
+        });
         self.timers.set(key, Timer::Head, now);
         self.stats.accepted += 1;
+        self.judge_connection(key);
         key
     }
 
@@ -309,7 +327,7 @@ impl Engine {
     pub(crate) fn vanish(&mut self, key: u32, now: Millis) {
         self.now = now;
         let state = self.connections.get(key as usize).map(|connection| &connection.state);
-        if let Some(State::Http(_) | State::Waiting(_) | State::Finishing) = state {
+        if let Some(State::Proxied(_) | State::Http(_) | State::Waiting(_) | State::Finishing) = state {
             self.kill(key, Reason::TransportClose);
         }
     }
@@ -346,6 +364,7 @@ impl Engine {
             self.guard_timers.deadline(),
             self.recovery.deadline(),
             self.stop_at,
+            self.drain.as_ref().map(Drain::due),
             self.acks.deadline(),
             self.host_timers.deadline(),
         ];
@@ -388,9 +407,9 @@ impl Engine {
         self.expire_gone();
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = None;
-            let keys: Vec<u32> = self.connections.iter().map(|(key, _)| key as u32).collect();
-            keys.into_iter().for_each(|key| self.kill(key, Reason::Shutdown));
+            self.end_drain();
         }
+        self.drain_on();
         while let Some(timed_out) = self.acks.take_expired(now) {
             self.expire_ack(timed_out);
         }
@@ -403,7 +422,7 @@ impl Engine {
     /// be clear, is what the next turn fills.
     pub(crate) fn take_turn(&mut self, events: &mut Turn) {
         self.hub.deliver_left();
-        if self.has_stopped() {
+        if self.has_stopped() && self.drain.is_none() {
             self.stopped = true;
             self.turn.push(Record::Stopped);
         }
@@ -425,6 +444,7 @@ impl Engine {
             let Some(connection) = self.connections.try_remove(key as usize) else { continue };
             self.timers.clear(key);
             self.free_queue(connection.queue);
+            self.flood.forget_connection(key, [connection.counted, connection.session]);
             close(key);
         }
     }
@@ -438,6 +458,7 @@ impl Engine {
             connection.heard = true;
             let before = at;
             match &mut connection.state {
+                State::Proxied(_) => at = self.take_proxy(key, at, end),
                 State::Http(_) => at = self.take_http(key, at, end),
                 State::Open(_) => at = self.take_frames(key, at, end),
                 State::Closing(_) => {
@@ -583,8 +604,7 @@ impl Engine {
     }
 
     fn namespace_span(&mut self, key: u32) -> turn::Span {
-        let name = self.hub.namespace(key).map_or("", |entry| &entry.name);
-        self.turn.namespace(key, name)
+        self.hub.namespace(key).map_or(turn::Span::default(), |entry| self.turn.namespace(&entry.name))
     }
 }
 

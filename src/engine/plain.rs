@@ -32,15 +32,19 @@ impl Engine {
             Ok(handshake) => handshake,
             Err(fault) => return self.refuse(key, fault, answering),
         };
+        self.note_forwarded(key, &request);
         if self.is_engineio(&request) {
             return self.upgrade_engineio(key, request, handshake);
         }
         if self.closed {
-            return self.turn_away(key, Fault::new(503, "the server shuts down"), answering);
+            return self.turn_away(key, SHUTTING_DOWN, answering);
         }
         if !self.allows_origin(&request) {
             self.stats.refused_origin += 1;
             return self.turn_away(key, Fault::new(403, "this origin may not connect"), answering);
+        }
+        if !self.allows_handshake(&request) {
+            return self.turn_away(key, TOO_MANY_HANDSHAKES, answering);
         }
         let too_long = request.path().len() > self.config.limits.name_bytes as usize;
         let found = if too_long { None } else { self.hub.namespace_for(request.path()) };
@@ -60,6 +64,10 @@ impl Engine {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let route = Route { queue: connection.queue, format: format_of(dialect) };
         let socket = self.hub.add(namespace, key, route);
+        let counted = self.count_session(&request);
+        if let Some(connection) = self.connections.get_mut(key as usize) {
+            connection.session = counted;
+        }
         let request = Arc::new(request);
         self.handshakes.insert(socket, request.clone());
         self.set_state(key, State::Waiting(Box::new(Waiting { socket, handshake, protocol, answering })));
@@ -156,6 +164,9 @@ impl Engine {
         self.stats.messages_in += 1;
         let (namespace, format) = (entry.namespace, entry.route.format);
         if format == session::RAW {
+            if !self.allows_event(socket) {
+                return;
+            }
             let nsp = self.namespace_span(namespace);
             let data = self.whole(body);
             return self.turn.push(Record::Data { socket, nsp, data, text: kind == Kind::Text });
@@ -181,6 +192,7 @@ impl Engine {
         let attachments: Vec<Span> = incoming.attachments.into_iter().map(|it| self.turn.own(it)).collect();
         let attachments = self.turn.run(attachments);
         match incoming.what {
+            dialect::What::Event { .. } if !self.allows_event(socket) => {}
             dialect::What::Event { name, id } => {
                 let name = match name {
                     dialect::Name::InPlace(range) => whole.part(range),
@@ -196,6 +208,9 @@ impl Engine {
 
     /// Tells a client of the JSON dialect that what it sent can't be taken.
     fn except(&mut self, socket: SocketId, why: &str) {
+        if !self.allows_event(socket) {
+            return;
+        }
         self.stats.exceptions += 1;
         let why = json::escape(why);
         let text =
@@ -230,6 +245,7 @@ impl Engine {
         let namespace = entry.namespace;
         self.close_acks(socket);
         self.forget_door(socket);
+        self.flood.forget_speaker(socket);
         self.drops.remove(&socket);
         self.protocols.remove(&socket);
         let nsp = self.namespace_span(namespace);
@@ -245,6 +261,12 @@ impl Engine {
         self.note_changes();
     }
 }
+
+/// What newcomers are told while others leave.
+pub(super) const SHUTTING_DOWN: Fault = Fault::new(503, "the server shuts down");
+
+/// What an address is told that shakes hands too often.
+pub(super) const TOO_MANY_HANDSHAKES: Fault = Fault::new(429, "too many sessions from this address");
 
 /// The wire format of a dialect.
 pub(super) fn format_of(dialect: Dialect) -> u8 {

@@ -8,6 +8,7 @@ use super::{
     Engine,
     config::Origins,
     connection::{Client, Connection, Parked, State},
+    plain::TOO_MANY_HANDSHAKES,
     reason::Reason,
     session::Via,
     socketio::Flow,
@@ -91,6 +92,10 @@ impl Engine {
         let full = self.sessions.len() >= self.config.limits.sessions as usize;
         if self.closed || full || !self.make_room_for_session() {
             return self.reply(key, &request, 503, HTML, b"", answering.closing());
+        }
+        if !self.allows_handshake(&request) {
+            let text = TOO_MANY_HANDSHAKES.reason.as_bytes();
+            return self.reply(key, &request, TOO_MANY_HANDSHAKES.status, TEXT, text, answering.closing());
         }
         let request = Arc::new(request);
         let session = self.begin_session(request.clone(), Via::Polling);

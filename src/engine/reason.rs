@@ -38,11 +38,14 @@ pub enum Reason {
     OutOfMemory,
     /// The server shuts down.
     Shutdown,
+    /// It sent more events than it may
+    /// ([`socket_events_per_s`](crate::Limits::socket_events_per_s)).
+    Flood,
 }
 
 impl Reason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ClientLeft,
         Self::TransportClose,
         Self::TransportError,
@@ -58,6 +61,7 @@ impl Reason {
         Self::SlowReader,
         Self::OutOfMemory,
         Self::Shutdown,
+        Self::Flood,
     ];
 
     /// In a few words, such as "ping timeout".
@@ -79,6 +83,7 @@ impl Reason {
             Self::SlowReader => "slow reader",
             Self::OutOfMemory => "out of memory",
             Self::Shutdown => "server shutting down",
+            Self::Flood => "too many events",
         }
     }
 }

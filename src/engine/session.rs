@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Engine,
     connection::State,
+    flood::Counted,
     queue::{Carrier, SendQueue},
     reason::Reason,
     timers::Timer,
@@ -19,6 +20,7 @@ use crate::{
         limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
+        close::code,
         engineio::{request::Query, say},
         frame::{self, Opcode},
         http::Request,
@@ -42,6 +44,10 @@ pub(super) struct Session {
     pub(super) probe: Option<Probe>,
     /// It has ended, and only its last words are still to be fetched.
     pub(super) closing: bool,
+    /// It has asked for a namespace.
+    pub(super) has_asked: bool,
+    /// What it counts as for its address.
+    pub(super) counted: Counted,
     /// Its place among those that nobody has come back to. None once a second
     /// request has come: there is a client behind it.
     pub(super) unclaimed: Option<u64>,
@@ -90,6 +96,7 @@ impl Engine {
     /// the connection's.
     pub(super) fn begin_session(&mut self, request: Arc<Request>, via: Via) -> u32 {
         let sid = self.new_sid();
+        let counted = self.count_session(&request);
         let entry = self.sessions.vacant_entry();
         let key = entry.key() as u32;
         let unclaimed = (via == Via::Polling).then_some(self.unclaimed.next);
@@ -111,6 +118,8 @@ impl Engine {
             post: None,
             probe: None,
             closing: false,
+            has_asked: false,
+            counted,
             unclaimed,
             base64: Query::of(&request).wants_base64,
             answers: 0,
@@ -209,20 +218,14 @@ impl Engine {
                 }
             }
             Via::WebSocket(connection) => {
-                self.push_frames(queue, 2, |out| frame::write_close(out, None, ""));
+                let (code, text) = match reason {
+                    Reason::Shutdown => (Some(code::GOING_AWAY), reason.as_str()),
+                    _ => (None, ""),
+                };
+                self.push_frames(queue, 127, |out| frame::write_close(out, code, text));
                 self.release_session(key);
                 self.close_behind(connection);
             }
-        }
-    }
-
-    /// The server shuts down. Who waits for news is told so; who does not can't
-    /// be told any more.
-    pub(super) fn shut_session(&mut self, key: u32) {
-        let Some(session) = self.session(key) else { return };
-        match session.via {
-            Via::Polling => self.end_session(key, Reason::Shutdown, None),
-            Via::WebSocket(_) => self.close_session(key, Reason::Shutdown),
         }
     }
 
@@ -266,6 +269,7 @@ impl Engine {
         self.claim(key);
         let Some(session) = self.sessions.try_remove(key as usize) else { return };
         self.by_sid.remove(&session.sid);
+        self.flood.release(session.counted);
         self.session_timers.clear(key);
         self.entry_timers.clear(key);
         self.attachment_timers.clear(key);

@@ -202,6 +202,8 @@ impl Engine {
         if packet.body == Body::Disconnect {
             self.remove_from_session(key, socket);
             self.part(socket, Reason::ClientLeft, None, Reason::ClientLeft.as_str());
+        } else if matches!(packet.body, Body::Event { .. }) && !self.allows_event(socket) {
+            return Flow::Over;
         } else if self.doors.contains_key(&socket) {
             self.keep(key, socket, packet, whole, attachments);
         } else {
@@ -254,7 +256,14 @@ impl Engine {
         let Some(session) = self.session(key) else { return Flow::Over };
         let (queue, request) = (session.queue, session.request.clone());
         let format = if session.base64 { session::SOCKETIO_TEXT } else { session::SOCKETIO };
-        if session.sockets.len() >= self.config.limits.namespaces as usize {
+        // The first was counted with the session's handshake.
+        let is_first =
+            self.session_mut(key).is_some_and(|session| !std::mem::replace(&mut session.has_asked, true));
+        if !is_first && !self.allows_entry(&request) {
+            self.refuse_entry(key, nsp, "too many handshakes", None);
+            return Flow::Go;
+        }
+        if self.session(key).is_some_and(|it| it.sockets.len() >= self.config.limits.namespaces as usize) {
             self.refuse_entry(key, nsp, "too many namespaces", None);
             return Flow::Go;
         }

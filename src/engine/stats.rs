@@ -1,6 +1,7 @@
 //! Counters for those who operate a server.
 
 use super::reason::Reason;
+use crate::base::limit::Limit;
 
 /// Counts since the server was made, and gauges of now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,17 @@ pub struct Stats {
     pub accept_pauses: u64,
 
     disconnects: [u64; Reason::ALL.len()],
+    breaches: Breaches,
+}
+
+/// How often each limit was met. A longer array has no default in the library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Breaches([u64; Limit::ALL.len()]);
+
+impl Default for Breaches {
+    fn default() -> Self {
+        Self([0; Limit::ALL.len()])
+    }
 }
 
 impl Stats {
@@ -67,6 +79,18 @@ impl Stats {
     #[must_use]
     pub fn disconnects(&self, reason: Reason) -> u64 {
         self.disconnects.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// How often clients have met this limit.
+    #[must_use]
+    pub fn breaches(&self, limit: Limit) -> u64 {
+        self.breaches.0.get(limit as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn count_breach(&mut self, limit: Limit) {
+        if let Some(count) = self.breaches.0.get_mut(limit as usize) {
+            *count += 1;
+        }
     }
 
     pub(crate) fn count_disconnect(&mut self, reason: Reason) {

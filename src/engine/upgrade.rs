@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{
     Engine,
     connection::{Client, Connection, Open, State},
+    plain::{SHUTTING_DOWN, TOO_MANY_HANDSHAKES},
     queue::Carrier,
     session::{Probe, Via},
     timers::Timer,
@@ -33,7 +34,10 @@ impl Engine {
         let may_upgrade = self.config.socketio.as_ref().is_some_and(|socketio| socketio.upgrade);
         let refusal = match asked {
             Err(refusal) => Some(refusal),
-            Ok((Wanted::Open(_), _)) => self.closed.then_some(Refusal::BadRequest),
+            Ok((Wanted::Open(_), _)) if self.closed => {
+                return self.turn_away(key, SHUTTING_DOWN, answering);
+            }
+            Ok((Wanted::Open(_), _)) => None,
             Ok((_, session)) => {
                 // A session that has a WebSocket, or tries one, takes no other.
                 let free = session.and_then(|key| self.session(key)).is_some_and(|session| {
@@ -47,6 +51,11 @@ impl Engine {
             let mut headers = vec![("Content-Type", "text/html")];
             headers.append(&mut self.cors(&request));
             return self.reply_with(key, refusal.status(), &headers, refusal.message().as_bytes(), answering);
+        }
+        if let Ok((Wanted::Open(_), _)) = asked
+            && !self.allows_handshake(&request)
+        {
+            return self.turn_away(key, TOO_MANY_HANDSHAKES, answering);
         }
         let cors = self.cors(&request);
         self.say_http(key, |out| {

@@ -124,9 +124,11 @@ pub enum salon_reason {
     SALON_REASON_OUT_OF_MEMORY = 13,
     /// The server shuts down.
     SALON_REASON_SHUTDOWN = 14,
+    /// It sent more events than it may.
+    SALON_REASON_FLOOD = 15,
 }
 
-const _: () = assert!(Reason::Shutdown as i32 == salon_reason::SALON_REASON_SHUTDOWN as i32);
+const _: () = assert!(Reason::Flood as i32 == salon_reason::SALON_REASON_FLOOD as i32);
 
 /// One event. It belongs to the server: it and everything that it points to
 /// stay until the next salon_server_poll() that starts a turn, or

@@ -16,7 +16,7 @@ use super::{
     text::{Keeper, fill, out, put, text},
 };
 use crate::{
-    Event, Events, LocalAddress, Reason, Server,
+    Event, Events, Limit, LocalAddress, Reason, Server,
     base::error::{Error, Result},
 };
 
@@ -319,10 +319,13 @@ pub unsafe extern "C" fn salon_server_flush(server: *mut salon_server) -> c_int 
     }
 }
 
-/// Stops listening and says goodbye to every client. What was said before is
-/// still delivered; who is not gone after `grace_ms` is cut off. Go on polling:
-/// each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind the last.
-/// Timers and posts of yours go on.
+/// Stops listening and says goodbye to every client: close code 1001, or
+/// Engine.IO's close to who is on polling. More than some hundreds are told in
+/// batches over half of `grace_ms`, at most five seconds, so that they do not all
+/// knock at the next server at once; until then they go on as ever. What was said
+/// before is still delivered; who is not gone after `grace_ms` is cut off. Go on
+/// polling: each socket gets its DISCONNECT, and SALON_EVENT_STOPPED comes behind
+/// the last. Timers and posts of yours go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn salon_server_shutdown(server: *mut salon_server, grace_ms: u32) -> c_int {
     // SAFETY: the header's contract for the pointer.
@@ -383,6 +386,79 @@ pub unsafe extern "C" fn salon_server_timeout_ms(server: *const salon_server) ->
     }
 }
 
+/// A limit that clients can meet: a field of salon_config by its name. What they
+/// are told follows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub enum salon_limit {
+    /// head_bytes: 431.
+    SALON_LIMIT_HEAD_BYTES = 0,
+    /// header_lines: 431.
+    SALON_LIMIT_HEADER_LINES = 1,
+    /// target_bytes: 414.
+    SALON_LIMIT_TARGET_BYTES = 2,
+    /// head_timeout_ms: 408, or the connection is closed if nothing has come.
+    SALON_LIMIT_HEAD_TIMEOUT = 3,
+    /// body_timeout_ms: 408.
+    SALON_LIMIT_BODY_TIMEOUT = 4,
+    /// idle_timeout_ms: the connection is closed.
+    SALON_LIMIT_IDLE_TIMEOUT = 5,
+    /// response_timeout_ms: 503.
+    SALON_LIMIT_RESPONSE_TIMEOUT = 6,
+    /// message_bytes: close code 1009, or 413.
+    SALON_LIMIT_MESSAGE_BYTES = 7,
+    /// message_fragments: close code 1008.
+    SALON_LIMIT_MESSAGE_FRAGMENTS = 8,
+    /// close_timeout_ms: the connection is cut.
+    SALON_LIMIT_CLOSE_TIMEOUT = 9,
+    /// queue_bytes: close code 1013, or the message is dropped.
+    SALON_LIMIT_QUEUE_BYTES = 10,
+    /// memory_bytes: close code 1013 if it fits.
+    SALON_LIMIT_MEMORY_BYTES = 11,
+    /// ping_timeout_ms: close code 1011.
+    SALON_LIMIT_PING_TIMEOUT = 12,
+    /// connect_timeout_ms: 503, CONNECT_ERROR, or the session is closed.
+    SALON_LIMIT_CONNECT_TIMEOUT = 13,
+    /// upgrade_timeout_ms: the probe is closed, polling goes on.
+    SALON_LIMIT_UPGRADE_TIMEOUT = 14,
+    /// attachment_timeout_ms: the session is closed.
+    SALON_LIMIT_ATTACHMENT_TIMEOUT = 15,
+    /// drop_timeout_ms: the session is forgotten.
+    SALON_LIMIT_DROP_TIMEOUT = 16,
+    /// unclaimed_sessions: the oldest goes, or 503.
+    SALON_LIMIT_UNCLAIMED_SESSIONS = 17,
+    /// sessions: 503.
+    SALON_LIMIT_SESSIONS = 18,
+    /// namespaces: CONNECT_ERROR.
+    SALON_LIMIT_NAMESPACES = 19,
+    /// waiting_bytes: CONNECT_ERROR to a Socket.IO client; a plain one is not read.
+    SALON_LIMIT_WAITING_BYTES = 20,
+    /// acks_owed: the oldest question is forgotten.
+    SALON_LIMIT_ACKS_OWED = 21,
+    /// acks_awaited: the oldest question fails.
+    SALON_LIMIT_ACKS_AWAITED = 22,
+    /// attachments: the session is closed, or exception.
+    SALON_LIMIT_ATTACHMENTS = 23,
+    /// payload_packets: 400, and the session is closed.
+    SALON_LIMIT_PAYLOAD_PACKETS = 24,
+    /// name_bytes: 404, CONNECT_ERROR, exception, or the session is closed.
+    SALON_LIMIT_NAME_BYTES = 25,
+    /// json_depth: the session is closed, or exception.
+    SALON_LIMIT_JSON_DEPTH = 26,
+    /// connections: accepting pauses.
+    SALON_LIMIT_CONNECTIONS = 27,
+    /// socket_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
+    SALON_LIMIT_SOCKET_EVENTS = 28,
+    /// address_connections: 429.
+    SALON_LIMIT_ADDRESS_CONNECTIONS = 29,
+    /// address_connects_per_min: 429.
+    SALON_LIMIT_ADDRESS_CONNECTS = 30,
+    /// address_sessions: 429.
+    SALON_LIMIT_ADDRESS_SESSIONS = 31,
+    /// address_handshakes_per_min: 429, or CONNECT_ERROR.
+    SALON_LIMIT_ADDRESS_HANDSHAKES = 32,
+}
+
 /// Counters since the start, and gauges of now.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -435,8 +511,19 @@ pub struct salon_stats {
     pub refused_timeout: u64,
     /// Times that accepting paused.
     pub accept_pauses: u64,
-    /// Sockets that are gone, by salon_reason.
-    pub disconnects: [u64; 15],
+    /// Sockets that are gone, by salon_reason; the rest is for reasons to come.
+    pub disconnects: [u64; 32],
+    /// How often clients have met a limit, by salon_limit; the rest is for
+    /// limits to come.
+    pub breaches: [u64; 64],
+}
+
+const _: () =
+    assert!(Limit::AddressHandshakes as usize == salon_limit::SALON_LIMIT_ADDRESS_HANDSHAKES as usize);
+
+/// What was counted of each kind, by its number.
+fn counted<K: Copy, const N: usize>(kinds: &[K], count: impl Fn(K) -> u64) -> [u64; N] {
+    std::array::from_fn(|number| kinds.get(number).map_or(0, |kind| count(*kind)))
 }
 
 /// Fills as much of `stats_out` as the `size` that the caller has set in it.
@@ -474,7 +561,8 @@ pub unsafe extern "C" fn salon_server_stats(
                 refused_guard: stats.refused_guard,
                 refused_timeout: stats.refused_timeout,
                 accept_pauses: stats.accept_pauses,
-                disconnects: Reason::ALL.map(|reason| stats.disconnects(reason)),
+                disconnects: counted(&Reason::ALL, |reason| stats.disconnects(reason)),
+                breaches: counted(&Limit::ALL, |limit| stats.breaches(limit)),
             };
             fill(stats_out, stats, "salon_stats").map(|()| 0)
         })

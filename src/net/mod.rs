@@ -91,10 +91,11 @@ impl Net {
         self.start.elapsed().as_millis() as Millis
     }
 
-    /// The time of day at a moment of the engine's clock.
-    pub(crate) fn time_of(&self, at: Millis) -> SystemTime {
-        let ago = Duration::from_millis(self.now().saturating_sub(at));
-        SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
+    /// The time of day at a moment of the engine's clock, in milliseconds since
+    /// 1970.
+    pub(crate) fn time_ms_of(&self, at: Millis) -> u64 {
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        (time.as_millis() as u64).saturating_sub(self.now().saturating_sub(at))
     }
 
     /// Listens with one more listener.

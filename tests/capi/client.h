@@ -27,29 +27,35 @@ static inline void client_write(struct client *client, const void *bytes, size_t
 }
 
 /* Connects, and says what is given, as it is. */
-static inline struct client *client_raw(uint16_t port, const char *said, size_t len) {
+static inline struct client *client_at(const struct sockaddr *to, socklen_t to_len, const char *said, size_t len) {
     struct client *client = (struct client *)calloc(1, sizeof *client);
-    struct sockaddr_in to;
-    memset(&to, 0, sizeof to);
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    client->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&to, sizeof to) < 0)
+    client->fd = socket(to->sa_family, SOCK_STREAM, 0);
+    if (client->fd < 0 || connect(client->fd, to, to_len) < 0)
         abort();
     fcntl(client->fd, F_SETFL, O_NONBLOCK);
     client_write(client, said, len);
     return client;
 }
 
+static inline struct client *client_raw(uint16_t port, const char *said, size_t len) {
+    struct sockaddr_in to;
+    memset(&to, 0, sizeof to);
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return client_at((struct sockaddr *)&to, sizeof to, said, len);
+}
+
+/* The request that asks to enter. */
+#define CLIENT_ENTERS(path) \
+    "GET " path " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" \
+    "Sec-WebSocket-Protocol: two, one\r\nX-Test: yes\r\n\r\n"
+
 /* Asks to enter: `path` is the namespace and the query. */
 static inline struct client *client_new(uint16_t port, const char *path) {
     char request[1024];
-    snprintf(request, sizeof request,
-             "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-             "Sec-WebSocket-Protocol: two, one\r\nX-Test: yes\r\n\r\n",
-             path);
+    snprintf(request, sizeof request, CLIENT_ENTERS("%s"), path);
     return client_raw(port, request, strlen(request));
 }
 
@@ -108,6 +114,29 @@ static inline int client_status(struct client *client) {
         return 0;
     client_forget(client, (size_t)(end + 4 - client->bytes));
     client->open = status == 101;
+    return status;
+}
+
+/* Takes the answer to a request, once head and body are whole; answers its
+ * status. */
+static inline int client_answer(struct client *client, char *body, size_t cap) {
+    char *end, *length;
+    size_t head, len;
+    int status;
+    client_receive(client);
+    end = (char *)memmem(client->bytes, client->len, "\r\n\r\n", 4);
+    if (end == NULL || sscanf(client->bytes, "HTTP/1.1 %d", &status) != 1)
+        return 0;
+    head = (size_t)(end + 4 - client->bytes);
+    length = (char *)memmem(client->bytes, head, "\r\nContent-Length: ", 18);
+    len = length == NULL ? 0 : (size_t)strtoul(length + 18, NULL, 10);
+    if (client->len < head + len)
+        return 0;
+    if (len + 1 > cap)
+        abort();
+    memcpy(body, client->bytes + head, len);
+    body[len] = '\0';
+    client_forget(client, head + len);
     return status;
 }
 

@@ -2,7 +2,7 @@
 """Measures Salon for Python beside python-socketio, `websockets` and `picows`, and prints a table in Markdown.
 
     pip install ./bindings/python -r bindings/python/benches/requirements.txt
-    cargo build --release --manifest-path benches/Cargo.toml --bin load
+    benches/build load
     python bindings/python/benches/run.py
 
 Server and load run on a core each (0 and 1). Within a round it goes scenario by scenario, all peers back to back, so
@@ -28,7 +28,7 @@ from datetime import date
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LOAD = HERE.parents[2] / "benches/target/release/load"
+LOAD = HERE.parents[2] / "benches/out/bin/load"
 SERVER_CORE, LOAD_CORE = 0, 1
 
 # Title, protocol, and the program in servers/ with what follows its port.
@@ -63,7 +63,7 @@ def main():
     if unknown:
         sys.exit(f"{unknown[0]} is none of {', '.join(PEERS)}")
     if not chosen.load.exists():
-        sys.exit(f"{chosen.load} is not there: build benches/, or name a load generator with --load")
+        sys.exit(f"{chosen.load} is not there: benches/build load builds it; or name a load generator with --load")
     own_the_machine()
     figure = "per_cpu_s" if chosen.per_cpu else "rate"
 

@@ -15,6 +15,8 @@ _FLAGS = {
     "room_events": _api.CONSTANTS["SALON_CONFIG_ROOM_EVENTS"],
     "member_events": _api.CONSTANTS["SALON_CONFIG_MEMBER_EVENTS"],
     "recovery": _api.CONSTANTS["SALON_CONFIG_RECOVERY"],
+    "proxy_protocol": _api.CONSTANTS["SALON_CONFIG_PROXY_PROTOCOL"],
+    "against_floods": _api.CONSTANTS["SALON_CONFIG_AGAINST_FLOODS"],
 }
 _FLAGS_OFF = {
     "polling": _api.CONSTANTS["SALON_CONFIG_NO_POLLING"],
@@ -40,6 +42,13 @@ def choice(choices: Mapping[Any, int], name: Any, what: str) -> int:
         raise InvalidError(f"{name!r} is not {what}: {wanted}") from None
 
 
+def texts(given: Any, wanted: str) -> bytes:
+    listed = [given] if isinstance(given, str) else list(given)
+    if not listed or any(not isinstance(one, str) or "\0" in one for one in listed):
+        raise InvalidError(wanted)
+    return ",".join(listed).encode()
+
+
 def configuration(given: Dict[str, Any]) -> _api.Config:
     """The engine's struct of a server's keywords."""
     config = _api.Config(size=ctypes.sizeof(_api.Config))
@@ -48,12 +57,10 @@ def configuration(given: Dict[str, Any]) -> _api.Config:
     for name, bit in _FLAGS_OFF.items():
         config.flags |= 0 if given[name] else bit
     config.overflow = choice(_OVERFLOWS, given["overflow"], "an overflow")
-    origins = given["origins"]
-    if origins is not None:
-        listed = [origins] if isinstance(origins, str) else list(origins)
-        if not listed or any(not isinstance(one, str) or "\0" in one for one in listed):
-            raise InvalidError("origins are texts; None is no check")
-        config.allowed_origins = ",".join(listed).encode()
+    if given["origins"] is not None:
+        config.allowed_origins = texts(given["origins"], "origins are texts; None is no check")
+    if given["trusted_proxies"] is not None:
+        config.trusted_proxies = texts(given["trusted_proxies"], "trusted proxies are texts; None is none")
     path = given["socketio_path"]
     if path is not None:
         if not isinstance(path, str) or "\0" in path:
@@ -62,7 +69,7 @@ def configuration(given: Dict[str, Any]) -> _api.Config:
     for field, kind, *_ in _api.Config._fields_[5:]:
         name = field[:-3] if field.endswith("_ms") else field
         value = given[name]
-        if value is None:
+        if value is None or field == "trusted_proxies":
             continue
         if field.endswith("_ms") and value != _api.UNLIMITED:
             value = ms(value, name, least=0)

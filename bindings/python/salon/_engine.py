@@ -46,6 +46,7 @@ from .events import (
     ConnectRequest,
     Event,
     HttpRequest,
+    Limit,
     Message,
     Post,
     Reason,
@@ -98,6 +99,7 @@ class Stats:
     refused_timeout: int
     accept_pauses: int
     disconnects: Dict[Reason, int]
+    breaches: Dict[Limit, int]
 
 
 class Timer:
@@ -173,6 +175,15 @@ class Engine:
         recovery_events: Optional[int] = None,
         recovery_bytes: Optional[int] = None,
         recovery_sockets: Optional[int] = None,
+        trusted_proxies: Union[None, str, Sequence[str]] = None,
+        proxy_protocol: bool = False,
+        against_floods: bool = False,
+        socket_events_per_s: Optional[int] = None,
+        socket_events_burst: Optional[int] = None,
+        address_connections: Optional[int] = None,
+        address_connects_per_min: Optional[int] = None,
+        address_sessions: Optional[int] = None,
+        address_handshakes_per_min: Optional[int] = None,
     ) -> None:
         given = locals()
         # First of all, so that a server that could not be made can be closed.
@@ -316,8 +327,9 @@ class Engine:
         """Counters since the start, and gauges of now."""
         found = _api.Stats(size=ctypes.sizeof(_api.Stats))
         self._check(self._mine().salon_server_stats(self._handle, ctypes.byref(found)))
-        numbers = {name: getattr(found, name) for name, *_ in _api.Stats._fields_[1:-1]}
-        return Stats(**numbers, disconnects=dict(zip(Reason, found.disconnects)))
+        numbers = {name: getattr(found, name) for name, *_ in _api.Stats._fields_[1:-2]}
+        disconnects, breaches = dict(zip(Reason, found.disconnects)), dict(zip(Limit, found.breaches))
+        return Stats(**numbers, disconnects=disconnects, breaches=breaches)
 
     # Namespaces.
 

@@ -82,8 +82,9 @@ def decode(data: bytes, attachments: Attachments) -> List[Any]:
 
 def _with(value: Any, attachments: Attachments) -> Any:
     if isinstance(value, dict):
-        if value.get("_placeholder") is True:
-            return attachments[value["num"]]
+        number = value.get("num")
+        if value.get("_placeholder") is True and type(number) is int and 0 <= number < len(attachments):
+            return attachments[number]
         return {key: _with(inner, attachments) for key, inner in value.items()}
     if isinstance(value, list):
         return [_with(inner, attachments) for inner in value]

@@ -29,6 +29,45 @@ class Reason(enum.IntEnum):
     SLOW_READER = 12
     OUT_OF_MEMORY = 13
     SHUTDOWN = 14
+    FLOOD = 15
+
+
+class Limit(enum.IntEnum):
+    """A limit that clients can meet: a keyword of :class:`Server` by its name."""
+
+    HEAD_BYTES = 0
+    HEADER_LINES = 1
+    TARGET_BYTES = 2
+    HEAD_TIMEOUT = 3
+    BODY_TIMEOUT = 4
+    IDLE_TIMEOUT = 5
+    RESPONSE_TIMEOUT = 6
+    MESSAGE_BYTES = 7
+    MESSAGE_FRAGMENTS = 8
+    CLOSE_TIMEOUT = 9
+    QUEUE_BYTES = 10
+    MEMORY_BYTES = 11
+    PING_TIMEOUT = 12
+    CONNECT_TIMEOUT = 13
+    UPGRADE_TIMEOUT = 14
+    ATTACHMENT_TIMEOUT = 15
+    DROP_TIMEOUT = 16
+    UNCLAIMED_SESSIONS = 17
+    SESSIONS = 18
+    NAMESPACES = 19
+    WAITING_BYTES = 20
+    ACKS_OWED = 21
+    ACKS_AWAITED = 22
+    ATTACHMENTS = 23
+    PAYLOAD_PACKETS = 24
+    NAME_BYTES = 25
+    JSON_DEPTH = 26
+    CONNECTIONS = 27
+    SOCKET_EVENTS = 28
+    ADDRESS_CONNECTIONS = 29
+    ADDRESS_CONNECTS = 30
+    ADDRESS_SESSIONS = 31
+    ADDRESS_HANDSHAKES = 32
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
 //! [`Request`]: a whole request head, kept as the bytes that came and the
 //! places of its parts in them.
 
-use std::{borrow::Cow, fmt, net::SocketAddr, str};
+use std::{borrow::Cow, fmt, net::SocketAddr, str, sync::OnceLock};
 
 use super::{Fault, Framing, Line, is_token, percent, rules, trim};
 use crate::base::Millis;
@@ -29,6 +29,8 @@ pub struct Request {
     peer: Option<SocketAddr>,
     /// When it was complete.
     at: Millis,
+    /// The same in milliseconds since 1970, once somebody has asked.
+    time_ms: OnceLock<u64>,
     minor: u8,
     pub(super) meaning: rules::Meaning,
 }
@@ -81,6 +83,7 @@ impl Request {
             fields,
             peer: None,
             at: 0,
+            time_ms: OnceLock::new(),
             minor: line.minor,
             meaning: rules::Meaning::default(),
         };
@@ -188,9 +191,10 @@ impl Request {
         self.peer
     }
 
-    /// When it came, by the engine's clock.
-    pub(crate) fn at(&self) -> Millis {
-        self.at
+    /// When it came, in milliseconds since 1970: made of the engine's time when
+    /// somebody asks, and kept, because two clocks never answer twice the same.
+    pub(crate) fn time_ms(&self, of: impl FnOnce(Millis) -> u64) -> u64 {
+        *self.time_ms.get_or_init(|| of(self.at))
     }
 
     pub(crate) fn arrived(mut self, peer: Option<SocketAddr>, at: Millis) -> Self {

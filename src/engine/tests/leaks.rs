@@ -45,6 +45,7 @@ impl Salon {
         );
         assert!(engine.recovery.has_nobody());
         assert!(engine.acks.is_empty());
+        assert!(engine.flood.is_idle());
         assert_eq!(engine.timeout(), None);
         let stats = engine.stats();
         assert_eq!((stats.connections, stats.sessions, stats.sockets, stats.rooms), (0, 0, 0, 0));

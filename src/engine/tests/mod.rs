@@ -51,6 +51,8 @@ struct Salon {
     timers: Vec<TimerId>,
     /// The loop is so busy that it reads nothing this turn.
     busy: bool,
+    /// Where the next clients come from.
+    from: Option<std::net::SocketAddr>,
 }
 
 /// Cases of a property, unless the variable SALON_CASES says another number.
@@ -84,11 +86,11 @@ fn except<'a>(mut to: Selection<'a>, socket: SocketId) -> Selection<'a> {
 
 impl Salon {
     fn new(config: Config) -> Self {
-        let mut counter = 0u8;
+        let mut counter = 0u16;
         let random = move |bytes: &mut [u8]| {
             for byte in bytes {
-                counter = counter.wrapping_add(37);
-                *byte = counter;
+                counter = counter.wrapping_add(1);
+                *byte = (counter as u8).wrapping_mul(37) ^ (counter >> 8) as u8;
             }
         };
         Self {
@@ -101,6 +103,7 @@ impl Salon {
             questions: Vec::new(),
             timers: Vec::new(),
             busy: false,
+            from: None,
         }
     }
 
@@ -121,7 +124,7 @@ impl Salon {
     // What clients do.
 
     fn connect(&mut self) -> usize {
-        let key = self.engine.connect(None, self.now);
+        let key = self.engine.connect(self.from, self.now);
         self.kernel.pipes.push(Pipe::new(key));
         let client = self.kernel.pipes.len() - 1;
         self.kernel.by_key.insert(key, client);

@@ -88,7 +88,8 @@ fn shutdown_tells_who_waits_and_says_no_disconnect() {
     };
     assert_eq!(lines[..3], [gone(0), gone(1), gone(2)]);
     assert_eq!(salon.response(poll), (200, "1".to_owned()));
-    assert_eq!(salon.hears(websocket), ["close"]);
+    assert_eq!(salon.hears(websocket), ["close 1001 server shutting down"]);
+    assert_eq!(salon.polls(&silent), "6\x1e1");
     salon.assert_unknown(&silent);
     // Nobody comes in any more.
     let client = salon.request("GET", OPEN, "", "");

@@ -3,8 +3,10 @@
 //! can foretell are shown as `*`.
 
 mod cors;
+mod drain;
 mod ends;
 mod faults;
+mod flood;
 mod formats;
 mod interleaved;
 mod limits;

@@ -223,7 +223,7 @@ fn who_was_connected_at_the_shutdown_may_not_come_back() {
         })
         .collect();
     assert_eq!(told, vec![("server shutting down".to_owned(), false); 2]);
-    assert_eq!(salon.hears(websocket), ["close"]);
+    assert_eq!(salon.hears(websocket), ["close 1001 server shutting down"]);
     assert_eq!(salon.response(poll), (200, "1".to_owned()));
     salon.all_hang_up();
     // No `Expired` comes: the disconnect was the last that the host hears.
@@ -251,7 +251,7 @@ fn who_is_away_at_the_shutdown_has_expired_before_the_end() {
     let goodbyes: Vec<String> = lines.extract_if(.., |line| line.starts_with("gone ")).collect();
     assert_eq!(goodbyes.len(), 2, "{goodbyes:?}");
     assert_eq!(lines, ["expired #0 7", "expired #1 7"]);
-    assert_eq!(salon.hears(stays), ["close"]);
+    assert_eq!(salon.hears(stays), ["close 1001 server shutting down"]);
     salon.all_hang_up();
     assert_eq!(salon.quiet(), ["stopped"]);
     assert!(salon.engine.recovery.has_nobody());

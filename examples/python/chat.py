@@ -9,6 +9,7 @@ protocol.md lists. Read it from top to bottom; the numbers say in which order th
 
 import argparse
 import pathlib
+import signal
 import time
 import unicodedata
 from collections import deque
@@ -199,7 +200,7 @@ def main():
     listen = parser.parse_args().listen
 
     # origins="same": pages of other sites are refused. http=True: requests that are not Salon's own are ours.
-    with salon.Server(http=True, origins="same") as server:
+    with salon.Server(http=True, origins="same", against_floods=True) as server:
         for namespace in ("/chat", "/garden"):
             server.register(Chat(namespace))
             server.on("*", namespace)(unknown)
@@ -215,10 +216,10 @@ def main():
 
         port = server.listen(listen)
         print(f"Salon is open at http://{listen.rpartition(':')[0]}:{port}/", flush=True)
-        try:
-            server.run()
-        except KeyboardInterrupt:
-            print("Good night.")
+        # Everybody is told before it ends, and has five seconds to go.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: server.shutdown(5))
+        server.run()
 
 
 if __name__ == "__main__":

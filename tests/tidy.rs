@@ -53,7 +53,11 @@ const MOST_LINES: usize = 700;
 
 /// Programs that are read from top to bottom, and the lines that a reader has
 /// patience for, blank ones and comments included.
-const SHORT_PROGRAMS: &[(&str, usize)] = &[("examples/standalone/main.rs", 250)];
+const SHORT_PROGRAMS: &[(&str, usize)] = &[
+    ("examples/standalone/main.rs", 250),
+    ("examples/python/chat.py", 230),
+    ("examples/python/asyncio_chat.py", 80),
+];
 
 /// Files outside `src/ffi` that may contain `unsafe`, and why.
 const UNSAFE_FILES: &[(&str, &str)] = &[

@@ -59,6 +59,9 @@ def main():
     parser.add_argument("--per-cpu", action="store_true", help="per second of the server's CPU, not of the clock")
     parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS))
     chosen = parser.parse_args()
+    unknown = [peer for peer in chosen.peers if peer not in PEERS]
+    if unknown:
+        sys.exit(f"{unknown[0]} is none of {', '.join(PEERS)}")
     if not chosen.load.exists():
         sys.exit(f"{chosen.load} is not there: build benches/, or name a load generator with --load")
     own_the_machine()

@@ -95,11 +95,11 @@ class Socket:
     # What it is told.
 
     def emit(self, name: str, *args: Any) -> bool:
-        """Sends an event. False if the client has left."""
+        """Sends an event. False if the client has left, which only the server's own thread knows."""
         server = self.server
         data, attachments = server._encode(args)
         if attachments or get_ident() != server._thread:
-            return bool(server._emit(self._alone(), server._name(name), data, attachments, 0))
+            return server._emit(self._alone(), server._name(name), data, attachments, 0) != 0
         answer: int = server._socket_emit(server._handle, self.id, server._name(name), data, len(data))
         return answer > 0 or self._fell(answer)
 

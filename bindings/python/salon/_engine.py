@@ -242,15 +242,16 @@ class Engine:
 
     def __iter__(self) -> Iterator[Event]:
         """All events, until the server is shut down. A loop that breaks off loses none."""
-        while not self._stopped:
+        while True:
             while self._pending:
                 item = self._pending.popleft()
                 if isinstance(item, Event):
                     yield item
                 else:
                     self._call(item)
-            if not self._stopped:
-                self._turn(_LONGEST_WAIT_MS)
+            if self._stopped:
+                return
+            self._turn(_LONGEST_WAIT_MS)
 
     def run(self) -> None:
         """Handles events until the server is shut down. Ctrl-C ends it with KeyboardInterrupt."""

@@ -1,14 +1,24 @@
 import pytest
-from house import Host
+from house import Host, Listener
 
 
 @pytest.fixture
 def hosted():
     """Makes a :class:`Host` that is stopped after the test: ``host = hosted(http=True)``."""
+    yield from _made(Host)
+
+
+@pytest.fixture
+def listening():
+    """Makes a :class:`Listener` that is stopped after the test."""
+    yield from _made(Listener)
+
+
+def _made(kind):
     hosts = []
 
     def make(**options):
-        hosts.append(Host(**options))
+        hosts.append(kind(**options))
         return hosts[-1]
 
     yield make

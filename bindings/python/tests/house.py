@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import subprocess
 import threading
 import time
@@ -18,6 +19,10 @@ from websockets.sync.client import unix_connect as connect_unix
 import salon
 
 PATIENCE_S = 10
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
 _PAUSE = threading.Event()
@@ -34,6 +39,20 @@ def until(what, condition):
             return answer
         assert time.monotonic() < end, f"{what}: not within {PATIENCE_S} s"
         _PAUSE.wait(0.002)
+
+
+def meanwhile(function, *args, **options):
+    """The future of what a function answers on a thread of its own."""
+    answer = Future()
+
+    def call():
+        try:
+            answer.set_result(function(*args, **options))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return answer
 
 
 class Host:
@@ -105,6 +124,16 @@ class Host:
             self.start()
         return self._add(WebSocket(f"ws://127.0.0.1:{self.port}{path}", **options))
 
+    def silent(self):
+        """A plain WebSocket by hand that never reads, nor answers a ping."""
+        if self._thread.ident is None:
+            self.start()
+        silent = socket.socket()
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect(("127.0.0.1", self.port))
+        silent.sendall(HANDSHAKE)
+        return silent
+
     def python(self, namespace="/", auth=None, transports=("websocket",), **options):
         if self._thread.ident is None:
             self.start()
@@ -114,6 +143,30 @@ class Host:
         if self._thread.ident is None:
             self.start()
         return self._add(NodeClient(f"http://127.0.0.1:{self.port}{namespace}", auth, transports, **options))
+
+
+class Listener(Host):
+    """A server without handlers, whose events are kept until they are asked for."""
+
+    def __init__(self, **options):
+        super().__init__(run=self._listen, **options)
+        self._events = queue.Queue()
+
+    def _listen(self):
+        for event in self.server:
+            self._events.put(event)
+
+    def next(self, kind):
+        """The next event of a class; those before it are forgotten."""
+        seen = []
+        while True:
+            try:
+                event = self._events.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                raise AssertionError(f"no {kind.__name__} within {PATIENCE_S} s; there was {seen}") from None
+            if isinstance(event, kind):
+                return event
+            seen.append(event)
 
 
 class Heard:
@@ -154,7 +207,7 @@ class WebSocket(Heard):
             self.io = connect_websocket(url, proxy=None, **options)
         else:
             self.io = connect_unix(unix, url, **options)
-        self._raw = raw
+        self._raw, self.asked = raw, None
         self._numbers = itertools.count(1)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -175,6 +228,8 @@ class WebSocket(Heard):
         if message.get("attachments"):
             found = [base64.b64decode(one) for one in message["attachments"]]
             args = json.loads(json.dumps(args), object_hook=lambda o: found[o["num"]] if "_placeholder" in o else o)
+        # The number of the last question.
+        self.asked = message.get("id", self.asked)
         self.add(message["event"] if "event" in message else message["ack"], args)
 
     def say(self, event, *args, **more):

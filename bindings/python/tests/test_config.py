@@ -2,7 +2,6 @@
 
 import inspect
 import queue
-import socket
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -11,10 +10,6 @@ import salon
 from salon import _api
 from salon._config import _FLAGS, _FLAGS_OFF, configuration, ms
 
-HANDSHAKE = (
-    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 KEYWORDS = {
     name: one.default
     for name, one in inspect.signature(salon.Server).parameters.items()
@@ -162,9 +157,7 @@ def test_limit_of_a_ping(hosted):
     left = queue.Queue()
     host = hosted(ping_interval=0.05, ping_timeout=0.05)
     host.server.on("disconnect")(lambda socket, reason: left.put(reason))
-    host.start()
-    with socket.create_connection(("127.0.0.1", host.port)) as silent:
-        silent.sendall(HANDSHAKE)
+    with host.silent():
         assert left.get(timeout=10) is salon.Reason.PING_TIMEOUT
 
 

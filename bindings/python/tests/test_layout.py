@@ -186,7 +186,7 @@ def test_the_library_has_every_function():
 
 def test_an_event_is_unpacked_as_its_structure(measured):
     event = _api.Event()
-    for number, (field, kind) in enumerate(_api.Event._fields_, 1):
+    for number, (field, _) in enumerate(_api.Event._fields_, 1):
         if field == "attachments":
             event.attachments = ctypes.cast(number, ctypes.POINTER(_api.Bytes))
         else:

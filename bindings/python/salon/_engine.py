@@ -55,7 +55,7 @@ from .sockets import Audience, Socket
 
 log = logging.getLogger("salon")
 
-F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound="Engine")
 Headers = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
 
 UNLIMITED = _api.UNLIMITED
@@ -300,7 +300,7 @@ class Engine:
             socket.connected = False
         self._sockets.clear()
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self: E) -> E:
         return self
 
     def __exit__(self, *_: Any) -> None:

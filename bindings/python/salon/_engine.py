@@ -334,15 +334,16 @@ class Engine:
         ``"/room-*"`` is all namespaces that begin so: they come about with their first client and vanish with the
         last. `dialect` is what plain WebSockets speak, "json" or "raw"; `subprotocols` may map each to its own.
         """
+        place = self._places.get(namespace)
         options = {
-            "guarded": guarded,
+            # To open it anew does not take its guards away.
+            "guarded": guarded or (place is not None and bool(place.guards)),
             "dialect": dialect,
             "subprotocols": dict(subprotocols) if isinstance(subprotocols, Mapping) else dict.fromkeys(subprotocols),
             "require_subprotocol": require_subprotocol,
         }
         self._open(namespace, options)
-        place = self._places.setdefault(namespace, Place())
-        place.options = options
+        self._places.setdefault(namespace, Place()).options = options
 
     def _open(self, namespace: str, options: Dict[str, Any]) -> None:
         subprotocols: Dict[str, Optional[str]] = options["subprotocols"]

@@ -33,8 +33,9 @@ class Server(Engine):
     which web pages may connect: None is no check, "*" all, "same" those of the host and port that the request is for,
     or a list of origins. Limits are bytes, numbers or seconds; None is the default, ``salon.UNLIMITED`` none at all.
 
-    A server belongs to the thread that polls it. From other threads, ``emit``, ``send``, ``disconnect``,
-    :meth:`post`, :meth:`call_soon` and :meth:`shutdown` may be called, and take effect in their order.
+    A server belongs to the thread that polls it. From other threads, ``emit``, ``send`` and ``disconnect`` may be
+    called, and take effect in their order; so may :meth:`post`, :meth:`call_soon` and :meth:`shutdown`, which come
+    after what was said before them.
     """
 
     def of(self, namespace: Optional[str]) -> Audience:

@@ -64,7 +64,7 @@ class Host:
         self.clients = []
         self._failure = None
         self._run = run or self.server.run
-        self._thread = threading.Thread(target=self._serve, name="server")
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
 
     def _serve(self):
         try:

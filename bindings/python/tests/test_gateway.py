@@ -332,7 +332,7 @@ def test_a_handler_that_cant_be_called_is_refused_where_it_is_written():
         with pytest.raises(salon.StateError):
             server.http("/")
         with pytest.raises(salon.InvalidError):
-            server.on("say", namespace="no slash")
+            server.on("say", namespace="no slash")(lambda socket: None)
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")

@@ -13,6 +13,7 @@ use super::{
     timers::Timer,
     turn::{Span, Turn},
 };
+use crate::base::limit::Limit;
 use crate::codec::{
     engineio::{
         self, PROBE, Packet,
@@ -157,6 +158,7 @@ impl Engine {
         if let Some(Connection { state: State::Open(open), .. }) = self.connections.get(key as usize)
             && let Client::Probe(session) = open.client
         {
+            self.stats.count_breach(Limit::UpgradeTimeout);
             self.end_probe(session);
             self.close_websocket(key, None);
         }

@@ -282,9 +282,16 @@ impl Engine {
         refusal: Refusal,
         answering: Answering,
     ) {
-        self.stats.refused_malformed += 1;
+        self.count_refusal(refusal);
         let body = refusal.body();
         self.reply(key, request, refusal.status(), JSON, body.as_bytes(), answering);
+    }
+
+    pub(super) fn count_refusal(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Forbidden => self.stats.refused_origin += 1,
+            _ => self.stats.refused_malformed += 1,
+        }
     }
 
     /// What a browser asks before it dares: may this page send that?

@@ -48,7 +48,7 @@ impl Engine {
             }
         };
         if let Some(refusal) = refusal {
-            self.stats.refused_malformed += 1;
+            self.count_refusal(refusal);
             let mut headers = vec![("Content-Type", "text/html")];
             headers.append(&mut self.cors(&request));
             return self.reply_with(key, refusal.status(), &headers, refusal.message().as_bytes(), answering);

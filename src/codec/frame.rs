@@ -124,8 +124,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
 
 /// The mask as it lies from `offset` on, twice over.
 #[inline]
-fn mask_word(mask: [u8; 4], offset: usize) -> [u8; 8] {
-    std::array::from_fn(|i| mask[(offset.wrapping_add(i)) % 4])
+fn mask_word(mut mask: [u8; 4], offset: usize) -> u64 {
+    mask.rotate_left(offset % 4);
+    u64::from(u32::from_ne_bytes(mask)) * 0x1_0000_0001
 }
 
 /// §5.3: takes the mask off (or puts it on) where the payload lies. `offset`
@@ -133,8 +134,7 @@ fn mask_word(mask: [u8; 4], offset: usize) -> [u8; 8] {
 /// is all ASCII, which costs nothing here and spares most texts a second pass.
 #[inline]
 pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4], offset: usize) -> bool {
-    let word = mask_word(mask, offset);
-    let key = u64::from_ne_bytes(word);
+    let key = mask_word(mask, offset);
     let (mut all_bits, mut rest_bits) = (0, 0);
     // Chunks that fit machine words: the loop compiles to vector instructions.
     let (chunks, rest) = payload.as_chunks_mut::<8>();
@@ -143,7 +143,7 @@ pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4], offset: usize) -> bool {
         all_bits |= bare;
         *chunk = bare.to_ne_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(word) {
+    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
         *byte ^= key;
         rest_bits |= *byte;
     }

@@ -613,8 +613,7 @@ impl Engine {
     }
 
     fn namespace_span(&mut self, key: u32) -> turn::Span {
-        let name = self.hub.namespace(key).map_or("", |entry| &entry.name);
-        self.turn.namespace(key, name)
+        self.hub.namespace(key).map_or(turn::Span::default(), |entry| self.turn.namespace(&entry.name))
     }
 }
 

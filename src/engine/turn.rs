@@ -145,35 +145,19 @@ pub(crate) enum Answer {
 }
 
 /// The events of one turn and all that they point to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Turn {
     arena: Vec<u8>,
     /// How much of the arena is in use; reads go behind.
     filled: usize,
-    texts: Vec<u8>,
+    texts: String,
     owned: Vec<Vec<u8>>,
     owned_bytes: usize,
     spans: Vec<Span>,
     requests: Vec<Arc<Request>>,
     pub(crate) records: Vec<Record>,
     /// The namespace written last, and where: nearly always the next one too.
-    last_nsp: (u32, Span),
-}
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self {
-            arena: Vec::new(),
-            filled: 0,
-            texts: Vec::new(),
-            owned: Vec::new(),
-            owned_bytes: 0,
-            spans: Vec::new(),
-            requests: Vec::new(),
-            records: Vec::new(),
-            last_nsp: (u32::MAX, Span::default()),
-        }
-    }
+    last_nsp: Option<(Arc<str>, Span)>,
 }
 
 impl Turn {
@@ -190,7 +174,7 @@ impl Turn {
         self.spans.clear();
         self.requests.clear();
         self.records.clear();
-        self.last_nsp = (u32::MAX, Span::default());
+        self.last_nsp = None;
     }
 
     /// Where the next read goes: at least [`READ_BYTES`].
@@ -249,16 +233,20 @@ impl Turn {
     /// Keeps a text of the engine's own.
     pub(crate) fn text(&mut self, text: &str) -> Span {
         let start = self.texts.len() as u32;
-        self.texts.extend_from_slice(text.as_bytes());
+        self.texts.push_str(text);
         Span { place: Place::Texts, start, end: self.texts.len() as u32 }
     }
 
-    /// Keeps the name of a namespace; `key` tells it from others.
-    pub(crate) fn namespace(&mut self, key: u32, name: &str) -> Span {
-        if self.last_nsp.0 != key || self.bytes_of(self.last_nsp.1) != name.as_bytes() {
-            self.last_nsp = (key, self.text(name));
+    /// Keeps the name of a namespace.
+    pub(crate) fn namespace(&mut self, name: &Arc<str>) -> Span {
+        match &self.last_nsp {
+            Some((last, span)) if Arc::ptr_eq(last, name) => *span,
+            _ => {
+                let span = self.text(name);
+                self.last_nsp = Some((name.clone(), span));
+                span
+            }
         }
-        self.last_nsp.1
     }
 
     /// Keeps several spans.
@@ -289,7 +277,7 @@ impl Turn {
         let from = match span.place {
             Place::Nowhere => return &[],
             Place::Arena => &self.arena,
-            Place::Texts => &self.texts,
+            Place::Texts => self.texts.as_bytes(),
             Place::Owned(buffer) => match self.owned.get(buffer as usize) {
                 Some(buffer) => buffer,
                 None => return &[],
@@ -298,11 +286,11 @@ impl Turn {
         from.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
+    /// What a client sent; the engine's own texts stay as they are.
     pub(crate) fn bytes_of_mut(&mut self, span: Span) -> &mut [u8] {
         let from = match span.place {
-            Place::Nowhere => return &mut [],
+            Place::Nowhere | Place::Texts => return &mut [],
             Place::Arena => &mut self.arena,
-            Place::Texts => &mut self.texts,
             Place::Owned(buffer) => match self.owned.get_mut(buffer as usize) {
                 Some(buffer) => buffer,
                 None => return &mut [],
@@ -314,7 +302,11 @@ impl Turn {
     /// The text of a span. Everything that is called text was checked when it
     /// was received.
     pub(crate) fn text_of(&self, span: Span) -> &str {
-        utf8::text(self.bytes_of(span)).unwrap_or_default()
+        let text = match span.place {
+            Place::Texts => self.texts.get(span.start as usize..span.end as usize),
+            _ => utf8::text(self.bytes_of(span)),
+        };
+        text.unwrap_or_default()
     }
 
     pub(crate) fn run_of(&self, run: Run) -> &[Span] {

@@ -5,9 +5,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
+import { Host } from '../browser/host.mjs'
 import { example, open, openWebSocket, root, ways } from './client.mjs'
 
-const host = example('standalone')
+// STANDALONE may name another command than the release example, as in tests/browser.
+const standalone = () =>
+  process.env.STANDALONE ? new Host(process.env.STANDALONE.split(' ')) : example('standalone')
+const host = standalone()
 before(() => host.start())
 after(() => host.stop())
 
@@ -96,7 +100,7 @@ test('who has no name for the guard is refused', { timeout: 30_000 }, async () =
 })
 
 test('rooms with a history are 128 at most, and one that is empty makes room for another', { timeout: 60_000 }, async () => {
-  const house = example('standalone')
+  const house = standalone()
   await house.start()
   after(() => house.stop())
   const enter = async (namespace, name) => {

@@ -2,10 +2,11 @@
 
 import dataclasses
 import enum
+import functools
 import inspect
 import sys
 import typing
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from .errors import Refusal
 
@@ -40,7 +41,7 @@ _KINDS = {
 
 def convert(value: Any, hint: Any, where: str) -> Any:
     """The value as the type that `hint` names. Raises a :class:`Refusal` that tells the client what is expected."""
-    if hint is Any or hint is inspect.Parameter.empty:
+    if type(value) is hint or hint is Any or hint is inspect.Parameter.empty:
         return value
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in _UNIONS:
@@ -101,19 +102,28 @@ def _one_of(value: Any, hints: Tuple[Any, ...], where: str) -> Any:
 
 def _object(value: Any, kind: Any, where: str) -> Any:
     _is(value, dict, where)
-    hints, given = typing.get_type_hints(kind), {}
-    for field in dataclasses.fields(kind):
-        if not field.init:
-            continue
-        if field.name in value:
-            given[field.name] = convert(value[field.name], hints.get(field.name, Any), f"{where}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise Refusal(f"{where}.{field.name} is missing", 400)
+    given = {}
+    for name, hint, is_needed in _fields(kind):
+        if name in value:
+            given[name] = convert(value[name], hint, f"{where}.{name}")
+        elif is_needed:
+            raise Refusal(f"{where}.{name} is missing", 400)
     try:
         return kind(**given)
     except ValueError as error:
         # What a __post_init__ finds wrong.
         raise Refusal(f"{where}: {error}", 400) from error
+
+
+@functools.lru_cache(maxsize=1024)
+def _fields(kind: Any) -> List[Tuple[str, Any, bool]]:
+    """The fields of a dataclass: name, type, and whether it is needed."""
+    hints, missing = typing.get_type_hints(kind), dataclasses.MISSING
+    return [
+        (field.name, hints.get(field.name, Any), field.default is missing and field.default_factory is missing)
+        for field in dataclasses.fields(kind)
+        if field.init
+    ]
 
 
 def _typed_dict(value: Any, kind: Any, where: str) -> Any:

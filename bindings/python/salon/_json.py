@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from typing import Any, List, Sequence, Tuple, Union
+import json.encoder
+from typing import Any, Callable, List, Sequence, Tuple, Union
 
 from .errors import InvalidError
 
@@ -24,10 +25,8 @@ class Encoder:
 
     def __init__(self) -> None:
         self._found: List[bytes] = []
-        self._plain = json.JSONEncoder(
-            ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=self._other
-        ).encode
-        self._ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=self._other).encode
+        self._plain = _writer(False, self._other)
+        self._ascii = _writer(True, self._other)
 
     def encode(self, args: Tuple[Any, ...]) -> Tuple[bytes, Attachments]:
         """The JSON array of the arguments, and the bytes that its placeholders stand for."""
@@ -41,7 +40,9 @@ class Encoder:
                 self._found.clear()
                 text = self._ascii(args).encode()
             return text, tuple(self._found)
-        except (TypeError, ValueError, RecursionError) as error:
+        except RecursionError:
+            raise InvalidError("the arguments can't be sent as JSON: they hold themselves, or are too deep") from None
+        except (TypeError, ValueError) as error:
             raise InvalidError(f"the arguments can't be sent as JSON: {error}") from error
         finally:
             self._found.clear()
@@ -55,12 +56,27 @@ class Encoder:
         raise TypeError(f"{type(value).__name__} is no JSON, nor bytes, nor a dataclass")
 
 
-_decode = json.JSONDecoder().decode
+def _writer(ascii: bool, other: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """``json.JSONEncoder(...).encode`` without what that makes anew for each value, which is most of its time."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        plain = json.JSONEncoder(ensure_ascii=ascii, allow_nan=False, separators=(",", ":"), default=other)
+        return plain.encode
+    text = json.encoder.encode_basestring_ascii if ascii else json.encoder.encode_basestring
+    write = make(None, other, text, None, ":", ",", False, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+# The engine gives JSON that is valid and has no space around it: the scanner alone will do.
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def decode(data: bytes, attachments: Attachments) -> List[Any]:
     """The arguments of an event. ValueError for what Python does not take, such as numbers of thousands of digits."""
-    args: List[Any] = _decode(data.decode())
+    try:
+        args: List[Any] = _scan(data.decode(), 0)[0]
+    except StopIteration:
+        raise ValueError("no JSON") from None
     return [_with(value, attachments) for value in args] if attachments else args
 
 

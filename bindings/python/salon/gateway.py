@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
 from ._convert import convert, hints_of
@@ -88,10 +89,24 @@ class AnyHandler(Handler):
         return self.function(event.socket, event.name, *args)
 
 
-Hook = Callable[..., Any]
 Guard = Callable[[ConnectRequest], Any]
 EventGuard = Callable[[Message], Any]
 Filter = Callable[[Exception, Message], Any]
+
+
+class Hook:
+    """A function that hears who came or went: it gets as many of the arguments as it takes."""
+
+    __slots__ = ("_function", "_count")
+
+    def __init__(self, function: Callable[..., Any], most: int) -> None:
+        kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+        takes = sum(kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+        self._function = function
+        self._count = most if Parameter.VAR_POSITIONAL in kinds else min(max(takes, 1), most)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args[: self._count])
 
 
 class Place:
@@ -115,9 +130,10 @@ class Place:
 class Namespace:
     """A namespace as a class: ``server.register(Chat("/chat"))``.
 
-    Methods called ``on_<event>`` are handlers, ``on_connect(socket, auth)`` and ``on_disconnect(socket, reason)`` are
-    hooks, ``guard(request)`` decides who comes in, ``guard_event(message)`` what is heard, ``filter(error, message)``
-    what a client is told of an exception. Only those that a class has are asked.
+    Methods called ``on_<event>`` are handlers, ``on_connect(socket, auth)`` and
+    ``on_disconnect(socket, reason, rooms)`` are hooks, ``guard(request)`` decides who comes in,
+    ``guard_event(message)`` what is heard, and ``filter(error, message)`` what a client is told of an exception. Only
+    those that a class has are asked.
     """
 
     server: "Server"
@@ -137,24 +153,6 @@ class Namespace:
 def is_async(function: Callable[..., Any]) -> bool:
     """Is it a coroutine function, or an object that is called as one?"""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def hear_connect(hook: Hook, socket: "Socket", auth: Any) -> Any:
-    return hook(socket, auth) if _takes(hook) > 1 else hook(socket)
-
-
-def hear_disconnect(hook: Hook, socket: "Socket", reason: Any) -> Any:
-    return hook(socket, reason) if _takes(hook) > 1 else hook(socket)
-
-
-def _takes(function: Callable[..., Any]) -> int:
-    """How many positional arguments a function takes."""
-    count = 0
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return 99
-        count += parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    return count
 
 
 def message_of(event: Data) -> Message:

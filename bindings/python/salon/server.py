@@ -12,10 +12,9 @@ from .gateway import (
     AnyHandler,
     Emit,
     Handler,
+    Hook,
     Namespace,
     Place,
-    hear_connect,
-    hear_disconnect,
     is_async,
     message_of,
 )
@@ -31,9 +30,9 @@ class Server(Engine):
 
     `address` is "host:port", "[v6]:port" or "unix:/path", or several of them; port 0 takes a free one. `origins` says
     which web pages may connect: None is no check, "*" all, "same" those of the host and port that the request is for,
-    or a list of origins. `trusted_proxies` are networks whose X-Forwarded-For (or PROXY header, with `proxy_protocol`) is
-    believed; `against_floods` bounds events of a socket, and connections, sessions and handshakes of an address.
-    Limits are bytes, numbers or seconds; None is the default, ``salon.UNLIMITED`` none at all.
+    or a list of origins. `trusted_proxies` are networks whose X-Forwarded-For (or PROXY header, with
+    `proxy_protocol`) is believed; `against_floods` bounds events of a socket, and connections, sessions and handshakes
+    of an address. Limits are bytes, numbers or seconds; None is the default, ``salon.UNLIMITED`` none at all.
 
     A server belongs to the thread that polls it. From other threads, ``emit``, ``send``, ``disconnect``,
     :meth:`post`, :meth:`call_soon` and :meth:`shutdown` may be called, and take effect in their order.
@@ -72,16 +71,17 @@ class Server(Engine):
         instead. With annotations (dataclasses too) arguments are checked and converted, and a client whose arguments
         do not fit is told so. A keyword-only parameter `event` gets the :class:`Message`.
 
-        "connect" is called with socket and auth, "disconnect" with socket and :class:`Reason`; "*" is for all events
-        without a handler of their own, called with socket, name and arguments. Raw messages are the event "message".
+        "connect" is called with socket and auth, "disconnect" with socket, :class:`Reason` and the rooms that it was
+        in, each with as many of these as it takes. "*" is for all events without a handler of their own, called with
+        socket, name and arguments. Raw messages are the event "message".
         """
 
         def register(function: F) -> F:
             place = self._place(namespace, function)
             if name == "connect":
-                place.connect.append(function)
+                place.connect.append(Hook(function, 2))
             elif name == "disconnect":
-                place.disconnect.append(function)
+                place.disconnect.append(Hook(function, 3))
             elif name == "*":
                 place.any = AnyHandler(name, function, 2)
             else:
@@ -300,7 +300,7 @@ class Server(Engine):
         socket = event.socket
         try:
             for hook in socket._place.connect:
-                result = hear_connect(hook, socket, event.auth)
+                result = hook(socket, event.auth)
                 if inspect.isawaitable(result):
                     result = await result
                 if result is False:
@@ -312,7 +312,7 @@ class Server(Engine):
     async def _disconnected(self, event: Disconnect) -> None:
         for hook in event.socket._place.disconnect:
             try:
-                result = hear_disconnect(hook, event.socket, event.reason)
+                result = hook(event.socket, event.reason, event.rooms)
                 if inspect.isawaitable(result):
                     await result
             except Exception:

@@ -148,12 +148,12 @@ class Socket:
 
     def to(self, *targets: Target) -> "Audience":
         """Rooms or sockets of its namespace, without itself."""
-        return Audience(self.server, self.namespace).to(*targets).except_(self)
+        return Audience(self.server, self.namespace, targets, (self,))
 
     @property
     def broadcast(self) -> "Audience":
         """Everybody in its namespace but itself."""
-        return Audience(self.server, self.namespace).except_(self)
+        return Audience(self.server, self.namespace, None, (self,))
 
     # The end.
 
@@ -267,32 +267,33 @@ class Audience:
 
     __slots__ = ("server", "_nsp", "_to", "_except", "_flags", "_native")
 
-    def __init__(self, server: "Server", namespace: Optional[str]) -> None:
+    def __init__(
+        self,
+        server: "Server",
+        namespace: Optional[str],
+        to: Optional[Tuple[Target, ...]] = None,
+        without: Tuple[Target, ...] = (),
+        flags: int = 0,
+    ) -> None:
         self.server = server
         self._nsp = namespace
-        self._to: Optional[Tuple[Target, ...]] = None
-        self._except: Tuple[Target, ...] = ()
-        self._flags = 0
+        self._to = to
+        self._except = without
+        self._flags = flags
         self._native: Any = None
 
     def to(self, *targets: Target) -> "Audience":
         """With these rooms or sockets as well; with none of them, ``to()`` is nobody."""
-        other = self._copy()
-        other._to = (self._to or ()) + targets
-        return other
+        return Audience(self.server, self._nsp, (self._to or ()) + targets, self._except, self._flags)
 
     def except_(self, *targets: Target) -> "Audience":
         """Without these rooms or sockets."""
-        other = self._copy()
-        other._except = self._except + targets
-        return other
+        return Audience(self.server, self._nsp, self._to, self._except + targets, self._flags)
 
     @property
     def volatile(self) -> "Audience":
         """Leaving out those who are behind with what was sent before."""
-        other = self._copy()
-        other._flags = 1
-        return other
+        return Audience(self.server, self._nsp, self._to, self._except, 1)
 
     def emit(self, name: str, *args: Any) -> Optional[int]:
         """Sends an event. Answers to how many; None on other threads than the server's."""
@@ -366,6 +367,17 @@ class Audience:
     def _is_nobody(self) -> bool:
         return self._to is not None and not self._to
 
+    def one_room(self) -> Optional[Tuple[bytes, bytes, int]]:
+        """If this is one room without one socket at most: namespace, room, and the socket's id or 0."""
+        nsp, to, without = self._nsp, self._to, self._except
+        if nsp is None or to is None or len(to) != 1 or len(without) > 1 or not isinstance(to[0], str):
+            return None
+        one = without[0] if without else None
+        if one is not None and not isinstance(one, Socket):
+            return None
+        name = self.server._name
+        return name(nsp), name(to[0]), 0 if one is None else one.id
+
     def native(self) -> Any:
         """The struct that the engine reads, made once. It keeps what it points to."""
         if self._native is None:
@@ -395,8 +407,3 @@ class Audience:
             else:
                 raise InvalidError(f"a room's name or a socket is wanted, not {target!r}")
         return rooms, sockets
-
-    def _copy(self) -> "Audience":
-        other = Audience(self.server, self._nsp)
-        other._to, other._except, other._flags = self._to, self._except, self._flags
-        return other

@@ -1,0 +1,1 @@
+"""Starts servers, loads them, and writes down what came of it."""

@@ -1,0 +1,56 @@
+//! The client's half of the opening handshake (RFC 6455 §4.1), with a key that
+//! never changes.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use rustix::{
+    fd::OwnedFd,
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt},
+};
+
+use crate::options::Options;
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const PROOF: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const MOST_HEAD_BYTES: usize = 8192;
+
+pub fn request(options: &Options) -> Vec<u8> {
+    format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        options.path, options.address
+    )
+    .into_bytes()
+}
+
+/// The length of the response's head, once it is whole and right.
+pub fn response_length(bytes: &[u8]) -> Result<Option<usize>, String> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return if bytes.len() > MOST_HEAD_BYTES { Err("the response has no end".into()) } else { Ok(None) };
+    };
+    let head = &bytes[..end + 4];
+    if !head.starts_with(b"HTTP/1.1 101") || !head.windows(PROOF.len()).any(|it| it == PROOF) {
+        return Err(format!("no upgrade: {}", String::from_utf8_lossy(&head[..head.len().min(200)])));
+    }
+    Ok(Some(head.len()))
+}
+
+/// A connection that is being made, from 127.0.0.`source`: one address has
+/// 28,000 ports only.
+pub fn connect_from(source: u8, to: SocketAddrV4) -> Result<OwnedFd, String> {
+    let connecting = || -> Result<OwnedFd, Errno> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        // Closed with a reset, which leaves nothing behind in TIME_WAIT.
+        sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO))?;
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, source), 0))?;
+        match connect(&socket, &to) {
+            Err(error) if error != Errno::INPROGRESS => Err(error),
+            _ => Ok(socket),
+        }
+    };
+    connecting().map_err(|error| format!("connect: {error}"))
+}

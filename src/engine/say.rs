@@ -15,6 +15,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::SocketId,
         json::{self, Elements},
+        limit::Limit,
         limits::{HOST_BYTES, Limits},
     },
     codec::{
@@ -285,6 +286,7 @@ impl Engine {
         let Some(entry) = self.hub.get(socket) else { return };
         let queue = entry.route.queue;
         self.stats.dropped_full += u64::from(messages);
+        self.stats.count_breach(Limit::QueueBytes);
         match self.config.overflow {
             Overflow::Disconnect => self.cut_off(socket, Reason::SlowReader),
             Overflow::Drop => {

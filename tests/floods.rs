@@ -127,3 +127,22 @@ fn host_sees_the_client_behind_a_proxy_by_the_proxy_protocol() {
     assert_eq!(origins.recv_timeout(LONG).unwrap(), "192.0.2.1:4711");
     assert_eq!(shake_hands(&host, b"", ""), "400");
 }
+
+#[test]
+fn clients_beyond_the_limit_of_connections_wait_at_the_door_until_another_leaves() {
+    let host = limited(|limits| limits.connections = 3);
+    let mut inside: Vec<_> = (0..2).map(|_| host.client("/")).collect();
+    assert_eq!(host.with(|server| server.stats().breaches(Limit::Connections)), 0);
+    inside.push(host.client("/"));
+    let mut outside = TcpStream::connect(host.address).unwrap();
+    outside.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    outside.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    assert!(outside.read(&mut [0]).is_err(), "it was answered");
+    let stats = host.with(|server| server.stats());
+    assert_eq!((stats.connections, stats.breaches(Limit::Connections), stats.accept_pauses), (3, 1, 1));
+    drop(inside.pop());
+    outside.set_read_timeout(Some(LONG)).unwrap();
+    let mut start = [0; 12];
+    outside.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 404");
+}

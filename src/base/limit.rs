@@ -1,5 +1,9 @@
 //! The limits by name, for those who count how often clients have met them.
 
+use std::borrow::Cow;
+
+use super::json::JsonFault;
+
 /// A limit that clients can meet; each is a field of [`Limits`](crate::Limits), which
 /// says more. [`Stats::breaches`](crate::Stats::breaches) tells how often it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,5 +153,28 @@ impl Limit {
             Self::AddressSessions => "address_sessions",
             Self::AddressHandshakes => "address_handshakes_per_min",
         }
+    }
+}
+
+/// Why what a client has sent can't be taken, in a sentence for it, and the limit
+/// that it is over, if that is why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) Cow<'static, str>, pub(crate) Option<Limit>);
+
+impl Malformed {
+    pub(crate) fn over(limit: Limit, why: impl Into<Cow<'static, str>>) -> Self {
+        Self(why.into(), Some(limit))
+    }
+
+    /// For JSON in which this is wrong.
+    pub(crate) fn json(fault: &JsonFault, why: String) -> Self {
+        let limit = (*fault == JsonFault::TooDeep).then_some(Limit::JsonDepth);
+        Self(why.into(), limit)
+    }
+}
+
+impl<T: Into<Cow<'static, str>>> From<T> for Malformed {
+    fn from(why: T) -> Self {
+        Self(why.into(), None)
     }
 }

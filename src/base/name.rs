@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{json, limits::Limits};
+use super::{
+    json,
+    limit::{Limit, Malformed},
+    limits::Limits,
+};
 
 /// Event names that neither side may send: clients use them for themselves.
 pub(crate) const RESERVED: [&str; 6] =
@@ -21,11 +25,12 @@ pub(crate) enum Name {
 /// # Errors
 ///
 /// A sentence for the client.
-pub(crate) fn read(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Cow<'static, str>> {
+pub(crate) fn read(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Malformed> {
     let raw = text.get(at.clone()).unwrap_or_default();
     let name = json::unescape(raw).ok_or("the event's name must be a string")?;
     if name.len() > limits.name_bytes as usize {
-        return Err(format!("the event's name is longer than {} bytes", limits.name_bytes).into());
+        let why = format!("the event's name is longer than {} bytes", limits.name_bytes);
+        return Err(Malformed::over(Limit::NameBytes, why));
     }
     if name.contains('\0') {
         return Err("the event's name holds a NUL".into());

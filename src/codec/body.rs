@@ -2,7 +2,7 @@
 //! whatever pieces they come. The buffer grows by what has arrived, never by
 //! what a length or a chunk's size promises.
 
-use crate::base::limits;
+use crate::base::{limit::Limit, limits};
 
 use super::http::{Fault, Framing, is_token_byte, percent::hex};
 
@@ -52,7 +52,7 @@ enum State {
 }
 
 const FIRST_SIZE: State = State::Size { size: 0, digits: 0 };
-const TOO_LARGE: Fault = Fault::new(413, "the request body is too large");
+const TOO_LARGE: Fault = Fault::over(413, Limit::MessageBytes, "the request body is too large");
 const BAD_CHUNK: Fault = Fault::bad("a chunk must be its size in hex, CR LF, its bytes, CR LF");
 const BAD_TRAILER: Fault = Fault::bad("a trailer line must be a name, a colon and a value, and end in CR LF");
 

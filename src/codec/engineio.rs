@@ -58,7 +58,7 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 const EMPTY: Malformed = Malformed("empty packet");
 const UNKNOWN: Malformed = Malformed("unknown packet type");
 const BAD_BASE64: Malformed = Malformed("binary packet is not base64");
-const TOO_MANY: Malformed = Malformed("too many packets in a payload");
+pub(crate) const TOO_MANY: Malformed = Malformed("too many packets in a payload");
 const BAD_TEXT: Malformed = Malformed("text is not UTF-8");
 
 /// Reads a text message of a WebSocket, whose UTF-8 has been checked (§1).

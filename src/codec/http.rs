@@ -15,7 +15,10 @@ mod tests_in_pieces;
 
 use std::mem;
 
-use crate::base::limits::{self, Limits};
+use crate::base::{
+    limit::Limit,
+    limits::{self, Limits},
+};
 
 pub use request::Request;
 pub(crate) use rules::Framing;
@@ -27,11 +30,17 @@ pub(crate) use rules::Framing;
 pub(crate) struct Fault {
     pub(crate) status: u16,
     pub(crate) reason: &'static str,
+    /// The limit that it is over, if that is why.
+    pub(crate) limit: Option<Limit>,
 }
 
 impl Fault {
     pub(crate) const fn new(status: u16, reason: &'static str) -> Self {
-        Self { status, reason }
+        Self { status, reason, limit: None }
+    }
+
+    pub(crate) const fn over(status: u16, limit: Limit, reason: &'static str) -> Self {
+        Self { status, reason, limit: Some(limit) }
     }
 
     pub(crate) const fn bad(reason: &'static str) -> Self {
@@ -150,7 +159,7 @@ impl Scan {
             Expect::Start | Expect::StartLf => return self.step_before(byte, limits),
             // RFC 9110 §5.4, RFC 6585 §5: too large, refused without reading the rest.
             _ if self.taken >= limits.head_bytes => {
-                return Err(Fault::new(431, "the request head is too large"));
+                return Err(Fault::over(431, Limit::HeadBytes, "the request head is too large"));
             }
             _ => {}
         }
@@ -193,7 +202,9 @@ impl Scan {
             (_, b'\r') => Err(Fault::bad("too many empty lines before the request")),
             (_, b'\n') => Err(LONE_LF),
             (_, _) if !is_token_byte(byte) => Err(Fault::bad("this does not begin an HTTP request")),
-            (_, _) if limits.head_bytes == 0 => Err(Fault::new(431, "the request head is too large")),
+            (_, _) if limits.head_bytes == 0 => {
+                Err(Fault::over(431, Limit::HeadBytes, "the request head is too large"))
+            }
             (_, _) => {
                 self.taken = 1;
                 self.expect = Expect::Method;
@@ -229,7 +240,7 @@ impl Scan {
             b'!'..=b'~' if byte != b'#' => {
                 // RFC 9112 §3: a target that is longer than what is read is 414.
                 if length >= limits.target_bytes {
-                    return Err(Fault::new(414, "the request target is too long"));
+                    return Err(Fault::over(414, Limit::TargetBytes, "the request target is too long"));
                 }
             }
             b' ' | b'\r' | b'\n' => return Err(BAD_LINE),
@@ -263,7 +274,7 @@ impl Scan {
             b' ' | b'\t' => return Err(Fault::bad("a header line must not begin with white space")),
             _ if !is_token_byte(byte) => return Err(rules::BAD_FIELD),
             _ if self.line.field_lines >= limits.header_lines => {
-                return Err(Fault::new(431, "the request has too many header lines"));
+                return Err(Fault::over(431, Limit::HeaderLines, "the request has too many header lines"));
             }
             _ => {
                 self.line.field_lines += 1;

@@ -8,6 +8,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::base::{
     json::{self, Elements, JsonFault},
+    limit::{Limit, Malformed},
     limits::{Limits, MAX_SAFE_INTEGER},
     name::{self, Name},
     placeholder,
@@ -47,16 +48,6 @@ pub(crate) enum Body {
     },
     /// Only servers send it: §2 closes the session.
     ConnectError,
-}
-
-/// A packet that is none, or that may not come now: the session is closed (§1.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) Cow<'static, str>);
-
-impl<T: Into<Cow<'static, str>>> From<T> for Malformed {
-    fn from(why: T) -> Self {
-        Self(why.into())
-    }
 }
 
 /// Reads the data of an Engine.IO message. The arguments of an event become an
@@ -144,7 +135,9 @@ pub(crate) fn claim<'a>(auth: &'a str, limits: &Limits) -> Option<Claim<'a>> {
 }
 
 fn check<T>(read: Result<T, JsonFault>) -> Result<T, Malformed> {
-    read.map_err(|fault| format!("the payload is not what its packet needs: {fault}").into())
+    read.map_err(|fault| {
+        Malformed::json(&fault, format!("the payload is not what its packet needs: {fault}"))
+    })
 }
 
 /// Reads an event's array: its name, and where the rest of the array will
@@ -160,7 +153,7 @@ fn event(text: &str, at: Range<usize>, limits: &Limits) -> Result<(Name, Option<
     // A number may be a name; it is what it looks like.
     let name = match raw.as_bytes() {
         [b'-' | b'0'..=b'9', ..] if raw.len() <= limits.name_bytes as usize => Name::InPlace(first.clone()),
-        _ => name::read(text, &first, limits).map_err(Malformed)?,
+        _ => name::read(text, &first, limits)?,
     };
     if count == 1 {
         return Ok((name, None));
@@ -208,7 +201,10 @@ impl<'a> Cursor<'a> {
         }
         match digits.parse::<u32>() {
             Ok(count) if count <= limits.attachments => Ok(count),
-            _ => Err(format!("a packet has more than {} attachments", limits.attachments).into()),
+            _ => {
+                let why = format!("a packet has more than {} attachments", limits.attachments);
+                Err(Malformed::over(Limit::Attachments, why))
+            }
         }
     }
 
@@ -283,7 +279,7 @@ impl Assembler {
             return Err("a binary message while no attachment is due".into());
         };
         if held + attachment.len() > limit as usize {
-            return Err("the attachments of a packet are too large".into());
+            return Err(Malformed::over(Limit::MessageBytes, "the attachments of a packet are too large"));
         }
         whole.attachments.push(attachment);
         if whole.attachments.len() < whole.packet.attachments as usize {

@@ -11,6 +11,7 @@ use crate::{
     base::{
         error::{Error, Result},
         id::{AckId, SocketId},
+        limit::Limit,
     },
     hub::{
         Stage,
@@ -93,7 +94,9 @@ impl Engine {
         let limit = self.config.limits.acks_awaited;
         let oldest = match self.hub.get_mut(socket) {
             Some(entry) if entry.stage == Stage::Live => {
-                entry.acks.get_or_insert_default().await_answer(ack, limit)
+                let oldest = entry.acks.get_or_insert_default().await_answer(ack, limit);
+                oldest.iter().for_each(|_| self.stats.count_breach(Limit::AcksAwaited));
+                oldest
             }
             // It left since the last poll: there will be no answer.
             _ => Some(ack),
@@ -136,6 +139,7 @@ impl Engine {
         let oldest =
             self.hub.get_mut(socket).and_then(|entry| entry.acks.get_or_insert_default().owe(ack, limit));
         if let Some(oldest) = oldest {
+            self.stats.count_breach(Limit::AcksOwed);
             self.acks.forget_owed(oldest);
         }
         ack

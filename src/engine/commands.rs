@@ -15,6 +15,7 @@ use crate::{
         error::{Error, Result},
         id::{SocketId, TimerId},
         json,
+        limit::Limit,
         limits::CLOSE_REASON_BYTES,
     },
     codec::{
@@ -367,6 +368,11 @@ impl Engine {
         stats.queued_bytes = self.queued_bytes as u64;
         stats.memory_bytes = (self.chunks.bytes() + self.partial_bytes + self.recovery.bytes()) as u64;
         stats
+    }
+
+    /// Counts that a client has met a limit outside the engine.
+    pub(crate) fn count_breach(&mut self, limit: Limit) {
+        self.stats.count_breach(limit);
     }
 
     /// Counts a pause in accepting.

@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     Engine,
+    chunks::Chunks,
     connection::{Client, State},
-    queue::{Carrier, MOST_PIECES},
+    queue::{Carrier, MOST_PIECES, SendQueue},
     reason::Reason,
     timers::Timer,
     turn::Record,
@@ -77,11 +78,8 @@ impl Engine {
             self.queued_bytes += piece.len();
         }
         while !queue.is_empty() && !queue.blocked {
-            let mut slices = [IoSlice::new(&[]); MOST_PIECES];
-            let count = queue.slices(&self.chunks, &mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-            match wire.send(connection, slices) {
+            let (offered, sent) = offer(queue, &self.chunks, connection, wire);
+            match sent {
                 Ok(sent) => {
                     queue.advance(sent, &mut self.chunks);
                     self.queued_bytes -= sent;
@@ -154,4 +152,22 @@ impl Engine {
             _ => {}
         }
     }
+}
+
+/// Offers the front of a queue to the kernel; answers how much that was, and
+/// what came of it.
+fn offer(
+    queue: &SendQueue,
+    chunks: &Chunks,
+    connection: u32,
+    wire: &mut impl Wire,
+) -> (usize, io::Result<usize>) {
+    // Nearly always; to make room for many pieces costs as much as the rest of a flush.
+    if let Some(piece) = queue.only(chunks) {
+        return (piece.len(), wire.send(connection, &[IoSlice::new(piece)]));
+    }
+    let mut slices = [IoSlice::new(&[]); MOST_PIECES];
+    let count = queue.slices(chunks, &mut slices);
+    let slices = slices.get(..count).unwrap_or_default();
+    (slices.iter().map(|slice| slice.len()).sum(), wire.send(connection, slices))
 }

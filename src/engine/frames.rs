@@ -8,7 +8,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
-    base::{id::SocketId, limits::PINGS_PER_TURN},
+    base::{id::SocketId, limit::Limit, limits::PINGS_PER_TURN},
     codec::{
         close::{Failure, code},
         frame::{self, Opcode},
@@ -113,11 +113,12 @@ impl Engine {
                 self.close_frame(key, code, "");
             }
             Ending::Failed(Failure { code, reason: text }) => {
-                let reason = match code {
-                    code::MESSAGE_TOO_BIG => Reason::MessageTooBig,
-                    code::POLICY_VIOLATION => Reason::PolicyViolation,
-                    _ => Reason::ProtocolError,
+                let (reason, limit) = match code {
+                    code::MESSAGE_TOO_BIG => (Reason::MessageTooBig, Some(Limit::MessageBytes)),
+                    code::POLICY_VIOLATION => (Reason::PolicyViolation, Some(Limit::MessageFragments)),
+                    _ => (Reason::ProtocolError, None),
                 };
+                limit.into_iter().for_each(|limit| self.stats.count_breach(limit));
                 log::debug!("connection {key}: {code} {text}");
                 self.lose(client, reason, Some(code), text);
                 self.close_frame(key, Some(code), text);
@@ -197,6 +198,7 @@ impl Engine {
         }
         let State::Open(open) = &connection.state else { return };
         let (client, reason) = (open.client, Reason::PingTimeout);
+        self.stats.count_breach(Limit::PingTimeout);
         self.lose(client, reason, Some(code::ABNORMAL), reason.as_str());
         self.close_frame(key, Some(code::INTERNAL_ERROR), reason.as_str());
         self.finish(key);

@@ -12,7 +12,7 @@ use super::{
     turn::{Record, Turn},
 };
 use crate::{
-    base::{error::Result, id::RequestId, limits::ANSWERS_AHEAD_BYTES},
+    base::{error::Result, id::RequestId, limit::Limit, limits::ANSWERS_AHEAD_BYTES},
     codec::{
         body::BodyReader,
         http::{Fault, Head, Request},
@@ -120,7 +120,7 @@ impl Engine {
             Err(fault) => {
                 let request = request.clone();
                 match self.is_engineio(&request) {
-                    true => self.refuse_post(key, &request, fault.status),
+                    true => self.refuse_post(key, &request, fault),
                     false => self.refuse(key, fault, Answering::to(&request)),
                 }
                 end
@@ -197,6 +197,7 @@ impl Engine {
     /// Answers a fault and closes behind it.
     pub(super) fn refuse(&mut self, key: u32, fault: Fault, answering: Answering) {
         self.stats.refused_malformed += 1;
+        fault.limit.into_iter().for_each(|limit| self.stats.count_breach(limit));
         log::debug!("connection {key}: {} {}", fault.status, fault.reason);
         self.say_http(key, |out| response::write_fault(out, fault, answering));
         self.finish(key);
@@ -204,6 +205,7 @@ impl Engine {
 
     pub(super) fn expire_request(&mut self, key: u32, timer: Timer) {
         let begun = self.exchange(key).is_some_and(|exchange| exchange.head.has_begun());
+        self.stats.count_breach(if timer == Timer::Head { Limit::HeadTimeout } else { Limit::BodyTimeout });
         if timer == Timer::Head && !begun {
             // Nobody has asked anything: there is nothing to answer.
             return self.finish(key);
@@ -219,6 +221,7 @@ impl Engine {
         let asked = self.exchange(key).and_then(|exchange| exchange.asked);
         let Some((_, answering)) = asked else { return };
         self.stats.refused_timeout += 1;
+        self.stats.count_breach(Limit::ResponseTimeout);
         let answering = answering.closing();
         self.say_http(key, |out| response::write_text(out, 503, "no answer in time", &[], answering));
         self.finish(key);

@@ -7,6 +7,7 @@ use super::{
     reason::Reason,
     session::Via,
 };
+use crate::base::limit::Limit;
 
 /// Who holds memory: a connection, or what an Engine.IO session holds beside
 /// its connection's.
@@ -34,6 +35,7 @@ impl Engine {
             if self.held_by(most) == 0 {
                 continue;
             }
+            self.stats.count_breach(Limit::MemoryBytes);
             match most {
                 Holder::Connection(key) => self.give_up(key),
                 Holder::Session(key) => match self.session(key).map(|session| session.via) {

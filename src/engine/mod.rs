@@ -45,6 +45,7 @@ use crate::{
     base::{
         Millis,
         id::{Generation, SocketId},
+        limit::Limit,
         limits::{LINGER_MS, Limits, UNLIMITED},
         pool::BufferPool,
     },
@@ -510,9 +511,17 @@ impl Engine {
             Timer::Guard => self.expire_guard(key),
             Timer::Ping => self.ping(key),
             Timer::Pong => self.miss_pong(key),
-            Timer::Idle => self.finish(key),
+            Timer::Idle => {
+                self.stats.count_breach(Limit::IdleTimeout);
+                self.finish(key);
+            }
             Timer::Upgrade => self.expire_probe(key),
-            _ => self.kill(key, Reason::TransportClose),
+            _ => {
+                if timer == Timer::Close {
+                    self.stats.count_breach(Limit::CloseTimeout);
+                }
+                self.kill(key, Reason::TransportClose);
+            }
         }
     }
 

@@ -12,7 +12,11 @@ use super::{
     turn::{Answer, Record, Span},
 };
 use crate::{
-    base::{id::SocketId, json},
+    base::{
+        id::SocketId,
+        json,
+        limit::{Limit, Malformed},
+    },
     codec::{
         handshake::{self, Handshake},
         http::{Fault, Request},
@@ -47,6 +51,9 @@ impl Engine {
             return self.turn_away(key, TOO_MANY_HANDSHAKES, answering);
         }
         let too_long = request.path().len() > self.config.limits.name_bytes as usize;
+        if too_long {
+            self.stats.count_breach(Limit::NameBytes);
+        }
         let found = if too_long { None } else { self.hub.namespace_for(request.path()) };
         let Some(namespace) = found else {
             self.stats.refused_namespace += 1;
@@ -180,7 +187,10 @@ impl Engine {
         let whole = self.whole(body);
         match dialect::read(self.turn.bytes_of_mut(whole), &self.config.limits) {
             Ok(incoming) => self.take_incoming(socket, namespace, incoming, whole),
-            Err(fault) => self.except(socket, &fault),
+            Err(Malformed(why, limit)) => {
+                limit.into_iter().for_each(|limit| self.stats.count_breach(limit));
+                self.except(socket, &why);
+            }
         }
     }
 
@@ -220,6 +230,7 @@ impl Engine {
 
     pub(super) fn expire_guard(&mut self, key: u32) {
         self.stats.refused_timeout += 1;
+        self.stats.count_breach(Limit::ConnectTimeout);
         self.reject_connection(key, 503, "no decision in time", Reason::GuardTimeout);
     }
 

@@ -15,7 +15,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
-    base::limits::LATE_MS,
+    base::{limit::Limit, limits::LATE_MS},
     codec::{
         body::BodyReader,
         engineio::{
@@ -23,7 +23,7 @@ use crate::{
             request::{Asked, Kind, Query, Refusal, Session as Named, Transport, check},
             say,
         },
-        http::{Framing, Request},
+        http::{Fault, Framing, Request},
         origin,
         response::{self, Answering},
     },
@@ -90,6 +90,9 @@ impl Engine {
     /// §4: a session begins with its first answer.
     fn open_polling(&mut self, key: u32, request: Request, answering: Answering) {
         let full = self.sessions.len() >= self.config.limits.sessions as usize;
+        if full && !self.closed {
+            self.stats.count_breach(Limit::Sessions);
+        }
         if self.closed || full || !self.make_room_for_session() {
             return self.reply(key, &request, 503, HTML, b"", answering.closing());
         }
@@ -128,6 +131,7 @@ impl Engine {
         // late. After a longer while the loop was held up, and the pong may lie
         // unread.
         if self.session_timers.has_just_expired(session, Timer::Pong, self.now, LATE_MS) {
+            self.stats.count_breach(Limit::PingTimeout);
             self.end_session(session, Reason::PingTimeout, None);
             return self.answer_refusal(key, &request, Refusal::SessionUnknown, answering);
         }
@@ -216,7 +220,7 @@ impl Engine {
         }
         let body = match BodyReader::new(request.body(), self.config.limits.message_bytes) {
             Ok(body) => body,
-            Err(fault) => return self.refuse_post(key, &request, fault.status),
+            Err(fault) => return self.refuse_post(key, &request, fault),
         };
         if body.is_done() {
             self.reply(key, &request, 400, HTML, b"", answering);
@@ -245,6 +249,10 @@ impl Engine {
         let end = loop {
             match pieces.next(self.turn.bytes_of(whole)) {
                 None => break Flow::Go,
+                Some(Err(malformed)) if malformed == engineio::TOO_MANY => {
+                    self.stats.count_breach(Limit::PayloadPackets);
+                    break self.undecodable(session, malformed.0);
+                }
                 Some(Err(malformed)) => break self.undecodable(session, malformed.0),
                 Some(Ok(range)) => match self.take_piece(session, whole.part(range)) {
                     Flow::Go => {}
@@ -260,9 +268,10 @@ impl Engine {
 
     /// The body of a post can't be read to its end. The session lives on; the
     /// client drops it on seeing this.
-    pub(super) fn refuse_post(&mut self, key: u32, request: &Request, status: u16) {
+    pub(super) fn refuse_post(&mut self, key: u32, request: &Request, fault: Fault) {
         self.stats.refused_malformed += 1;
-        self.reply(key, request, status, HTML, b"", Answering::to(request).closing());
+        fault.limit.into_iter().for_each(|limit| self.stats.count_breach(limit));
+        self.reply(key, request, fault.status, HTML, b"", Answering::to(request).closing());
     }
 
     /// A refusal in the form that clients of the polling transport expect.
@@ -273,9 +282,16 @@ impl Engine {
         refusal: Refusal,
         answering: Answering,
     ) {
-        self.stats.refused_malformed += 1;
+        self.count_refusal(refusal);
         let body = refusal.body();
         self.reply(key, request, refusal.status(), JSON, body.as_bytes(), answering);
+    }
+
+    pub(super) fn count_refusal(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Forbidden => self.stats.refused_origin += 1,
+            _ => self.stats.refused_malformed += 1,
+        }
     }
 
     /// What a browser asks before it dares: may this page send that?

@@ -205,13 +205,23 @@ impl SendQueue {
         self.owed_pong = None;
     }
 
+    /// What to send next, if it is one piece.
+    pub(crate) fn only<'c>(&self, chunks: &'c Chunks) -> Option<&'c [u8]> {
+        self.more.is_none().then(|| chunks.get(self.front()))
+    }
+
+    /// What is left of the first piece.
+    fn front(&self) -> Piece {
+        Piece { start: self.first.start + self.sent, ..self.first }
+    }
+
     /// What to send next: fills `slices` and answers how many it filled.
     pub(crate) fn slices<'c>(&self, chunks: &'c Chunks, slices: &mut [IoSlice<'c>; MOST_PIECES]) -> usize {
         if self.bytes == 0 {
             return 0;
         }
-        let front = Piece { start: self.first.start + self.sent, ..self.first };
-        let pieces = std::iter::once(front).chain(self.more.iter().flat_map(|more| more.iter().copied()));
+        let pieces =
+            std::iter::once(self.front()).chain(self.more.iter().flat_map(|more| more.iter().copied()));
         let mut count = 0;
         for (slice, piece) in slices.iter_mut().zip(pieces) {
             *slice = IoSlice::new(chunks.get(piece));

@@ -7,6 +7,7 @@ use super::{
     Engine,
     chunks::{Chunks, Log, Piece},
     config::Overflow,
+    queue::SendQueue,
     reason::Reason,
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         id::SocketId,
         json::{self, Elements},
+        limit::Limit,
         limits::{HOST_BYTES, Limits},
     },
     codec::{
@@ -212,7 +214,7 @@ impl Engine {
                     piece
                 }
             };
-            match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
+            match fate(queue, piece, cap, loudness) {
                 Fate::Queued => {
                     queue.push(piece, chunks);
                     *queued_bytes += piece.len();
@@ -254,7 +256,7 @@ impl Engine {
         let piece = encode(&mut self.chunks, &mut self.direct, format, nsp, outgoing, offset.as_deref());
         let cap = self.config.limits.queue_bytes as usize;
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return Ok(0) };
-        match fate(queue.blocked, queue.weight(), piece.len(), cap, loudness) {
+        match fate(queue, piece, cap, loudness) {
             Fate::Full => {
                 self.overflow(socket, 1);
                 if self.config.overflow == Overflow::Disconnect {
@@ -284,6 +286,7 @@ impl Engine {
         let Some(entry) = self.hub.get(socket) else { return };
         let queue = entry.route.queue;
         self.stats.dropped_full += u64::from(messages);
+        self.stats.count_breach(Limit::QueueBytes);
         match self.config.overflow {
             Overflow::Disconnect => self.cut_off(socket, Reason::SlowReader),
             Overflow::Drop => {
@@ -344,13 +347,14 @@ pub(super) fn millis(duration: Duration) -> u64 {
 /// The cap is judged on what the kernel refused: what has not been offered to
 /// it yet does not count against a client. Between two polls a queue may be
 /// empty, and takes one message of any size like any other.
-fn fate(blocked: bool, weight: usize, len: usize, cap: usize, loudness: Loudness) -> Fate {
-    if !blocked {
+fn fate(queue: &SendQueue, piece: Piece, cap: usize, loudness: Loudness) -> Fate {
+    if !queue.blocked {
         return Fate::Queued;
     }
+    let weight = queue.weight();
     match loudness {
         Loudness::Volatile => Fate::LeftOut,
-        Loudness::Normal if weight > 0 && weight + len > cap => Fate::Full,
+        Loudness::Normal if weight > 0 && weight + piece.len() > cap => Fate::Full,
         Loudness::Normal => Fate::Queued,
     }
 }

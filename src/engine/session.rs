@@ -17,6 +17,7 @@ use crate::{
     base::{
         Millis,
         id::SocketId,
+        limit::Limit,
         limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
     },
     codec::{
@@ -142,6 +143,7 @@ impl Engine {
             most => most as usize,
         };
         while self.unclaimed.sessions.len() >= most {
+            self.stats.count_breach(Limit::UnclaimedSessions);
             let Some((_, &(key, since))) = self.unclaimed.sessions.first_key_value() else { return false };
             if self.now < since + UNCLAIMED_MS {
                 return false;
@@ -345,15 +347,22 @@ impl Engine {
                 self.session_timers.set(key, Timer::Pong, since);
                 self.say_packet(key, say::PING);
             }
-            Timer::Pong => self.end_session(key, Reason::PingTimeout, None),
+            Timer::Pong => {
+                self.stats.count_breach(Limit::PingTimeout);
+                self.end_session(key, Reason::PingTimeout, None);
+            }
             // Nobody came for the last words.
-            _ => self.forget_session(key, None),
+            _ => {
+                self.stats.count_breach(Limit::DropTimeout);
+                self.forget_session(key, None);
+            }
         }
     }
 
     /// The client has not entered a namespace in time.
     pub(super) fn expire_entry(&mut self, key: u32) {
         self.stats.refused_timeout += 1;
+        self.stats.count_breach(Limit::ConnectTimeout);
         self.close_session(key, Reason::ProtocolError);
     }
 }

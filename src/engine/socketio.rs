@@ -11,7 +11,11 @@ use super::{
     turn::{Answer, Record, Run, Span},
 };
 use crate::{
-    base::{id::SocketId, name::Name},
+    base::{
+        id::SocketId,
+        limit::{Limit, Malformed},
+        name::Name,
+    },
     codec::{
         close::code,
         engineio::{self, Packet as Transported, say},
@@ -120,6 +124,11 @@ impl Engine {
         Flow::Wrong
     }
 
+    fn cannot_take(&mut self, session: u32, Malformed(why, limit): &Malformed) -> Flow {
+        limit.iter().for_each(|limit| self.stats.count_breach(*limit));
+        self.malformed(session, why)
+    }
+
     /// The client sent a packet that may not come now.
     fn out_of_place(&mut self, session: u32, why: &str) -> Flow {
         log::debug!("session {session}: {why}");
@@ -131,11 +140,11 @@ impl Engine {
         self.stats.messages_in += 1;
         let Some(session) = self.sessions.get_mut(key as usize) else { return Flow::Over };
         if let Err(malformed) = session.incomplete.check_text() {
-            return self.malformed(key, &malformed.0);
+            return self.cannot_take(key, &malformed);
         }
         let bytes = self.turn.bytes_of_mut(whole);
         match socketio::read(bytes, &self.config.limits) {
-            Err(malformed) => self.malformed(key, &malformed.0),
+            Err(malformed) => self.cannot_take(key, &malformed),
             Ok(packet) if packet.attachments > 0 => {
                 session.incomplete.begin(packet, bytes.to_vec());
                 self.partial_bytes += session.incomplete.held();
@@ -155,7 +164,7 @@ impl Engine {
         let taken = session.incomplete.take(bytes, self.config.limits.message_bytes);
         self.partial_bytes = self.partial_bytes + session.incomplete.held() - before;
         match taken {
-            Err(malformed) => self.malformed(key, &malformed.0),
+            Err(malformed) => self.cannot_take(key, &malformed),
             Ok(None) => Flow::Go,
             Ok(Some(Whole { packet, text, attachments })) => {
                 self.attachment_timers.clear(key);
@@ -176,6 +185,7 @@ impl Engine {
 
     /// The rest of a packet has not come in time.
     pub(super) fn expire_attachments(&mut self, session: u32) {
+        self.stats.count_breach(Limit::AttachmentTimeout);
         self.malformed(session, "the attachments of a packet took too long");
     }
 
@@ -250,6 +260,7 @@ impl Engine {
             return self.out_of_place(key, "CONNECT to a namespace that it is in");
         }
         if !self.may_ask_on(key, nsp.len()) {
+            self.stats.count_breach(Limit::QueueBytes);
             self.end_session(key, Reason::SlowReader, Some(code::TRY_AGAIN_LATER));
             return Flow::Over;
         }
@@ -264,6 +275,7 @@ impl Engine {
             return Flow::Go;
         }
         if self.session(key).is_some_and(|it| it.sockets.len() >= self.config.limits.namespaces as usize) {
+            self.stats.count_breach(Limit::Namespaces);
             self.refuse_entry(key, nsp, "too many namespaces", None);
             return Flow::Go;
         }
@@ -275,6 +287,9 @@ impl Engine {
         let found = if nameable { self.hub.namespace_for(nsp) } else { None };
         let Some(namespace) = found else {
             self.stats.refused_namespace += 1;
+            if nsp.len() > self.config.limits.name_bytes as usize {
+                self.stats.count_breach(Limit::NameBytes);
+            }
             self.refuse_entry(key, if nameable { nsp } else { "/" }, "Invalid namespace", None);
             return Flow::Go;
         };
@@ -403,6 +418,7 @@ impl Engine {
         let bytes = text.len() + attachments.iter().map(Vec::len).sum::<usize>() + KEPT_COST;
         let Some(door) = self.doors.get_mut(&socket) else { return };
         if door.bytes + bytes > self.config.limits.waiting_bytes as usize {
+            self.stats.count_breach(Limit::WaitingBytes);
             return self.reject_socket(
                 key,
                 socket,
@@ -442,6 +458,7 @@ impl Engine {
     pub(super) fn expire_guards(&mut self) {
         while let Some((index, _)) = self.guard_timers.take_expired(self.now, |_| false) {
             self.stats.refused_timeout += 1;
+            self.stats.count_breach(Limit::ConnectTimeout);
             let Some(socket) = self.hub.id_at(index) else { continue };
             if let Some(key) = self.hub.get(socket).map(|entry| entry.owner) {
                 self.reject_socket(key, socket, "no decision in time", None, Reason::GuardTimeout);

@@ -13,6 +13,7 @@ use super::{
     timers::Timer,
     turn::{Span, Turn},
 };
+use crate::base::limit::Limit;
 use crate::codec::{
     engineio::{
         self, PROBE, Packet,
@@ -47,7 +48,7 @@ impl Engine {
             }
         };
         if let Some(refusal) = refusal {
-            self.stats.refused_malformed += 1;
+            self.count_refusal(refusal);
             let mut headers = vec![("Content-Type", "text/html")];
             headers.append(&mut self.cors(&request));
             return self.reply_with(key, refusal.status(), &headers, refusal.message().as_bytes(), answering);
@@ -157,6 +158,7 @@ impl Engine {
         if let Some(Connection { state: State::Open(open), .. }) = self.connections.get(key as usize)
             && let Client::Probe(session) = open.client
         {
+            self.stats.count_breach(Limit::UpgradeTimeout);
             self.end_probe(session);
             self.close_websocket(key, None);
         }

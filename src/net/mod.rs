@@ -25,6 +25,7 @@ use crate::{
     base::{
         Millis,
         error::{Error, Result},
+        limit::Limit,
         limits::{ACCEPT_RETRY_MS, ACCEPTS_PER_TURN, UNLIMITED},
     },
     engine::{Engine, turn::Turn},
@@ -258,6 +259,9 @@ impl Net {
                     break;
                 };
                 if self.connections >= self.most_connections {
+                    if !self.is_paused {
+                        engine.count_breach(Limit::Connections);
+                    }
                     return self.pause(engine, now, "the limit of connections is reached");
                 }
                 match listener.accept() {

@@ -3,7 +3,7 @@
 //! `id` asks for an ack, `{"ack":id,…}` is the ack, and `attachments` holds
 //! bytes in base64.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -11,6 +11,7 @@ use super::{Data, MAX_SAFE_INTEGER, Outgoing, Sink, put_number, put_string};
 pub(crate) use crate::base::name::Name;
 use crate::base::{
     json::{self, JsonFault},
+    limit::{Limit, Malformed},
     limits::Limits,
     name, placeholder,
 };
@@ -50,7 +51,7 @@ struct Members {
 /// # Errors
 ///
 /// A sentence for the client, if the message can't be taken.
-pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'static, str>> {
+pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Malformed> {
     let text = crate::codec::utf8::text(bytes).ok_or("the message is not UTF-8")?;
     let mut members = Members::default();
     json::object(text, limits.json_depth, |key, at| {
@@ -65,13 +66,16 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
         };
         *member = Some(at);
     })
-    .map_err(|fault| match fault {
-        JsonFault::Syntax(text) => format!("the message is not a JSON object: {text}"),
-        JsonFault::TooDeep => format!("the message: {fault}"),
+    .map_err(|fault| {
+        let why = match &fault {
+            JsonFault::Syntax(text) => format!("the message is not a JSON object: {text}"),
+            JsonFault::TooDeep => format!("the message: {fault}"),
+        };
+        Malformed::json(&fault, why)
     })?;
     let part = |at: &Range<usize>| text.get(at.clone()).unwrap_or_default();
 
-    let number = |at: &Range<usize>, what: &'static str| -> Result<u64, Cow<'static, str>> {
+    let number = |at: &Range<usize>, what: &'static str| -> Result<u64, Malformed> {
         let number = part(at).parse::<u64>().ok().filter(|&number| number <= MAX_SAFE_INTEGER);
         number.ok_or_else(|| format!("\"{what}\" must be an integer from 0 to {MAX_SAFE_INTEGER}").into())
     };
@@ -114,7 +118,7 @@ pub(crate) fn read(bytes: &mut [u8], limits: &Limits) -> Result<Incoming, Cow<'s
     Ok(Incoming { what, args, attachments })
 }
 
-fn read_attachments(list: &str, limits: &Limits) -> Result<Vec<Vec<u8>>, Cow<'static, str>> {
+fn read_attachments(list: &str, limits: &Limits) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut attachments = Vec::new();
     let (mut fault, mut count) = (None, 0);
     let read = json::each(list, |at| {
@@ -132,7 +136,8 @@ fn read_attachments(list: &str, limits: &Limits) -> Result<Vec<Vec<u8>>, Cow<'st
         return Err("\"attachments\" must be an array of strings".into());
     }
     if count > limits.attachments {
-        return Err(format!("the event has more than {} attachments", limits.attachments).into());
+        let why = format!("the event has more than {} attachments", limits.attachments);
+        return Err(Malformed::over(Limit::Attachments, why));
     }
     fault.map_or(Ok(attachments), |fault| Err(fault.into()))
 }
@@ -217,7 +222,7 @@ mod tests {
 
     fn taken(text: &str) -> Result<(String, String, Option<u64>), String> {
         let mut bytes = text.as_bytes().to_vec();
-        let incoming = read(&mut bytes, &Limits::default()).map_err(|fault| fault.into_owned())?;
+        let incoming = read(&mut bytes, &Limits::default()).map_err(|fault| fault.0.into_owned())?;
         let text = String::from_utf8(bytes).unwrap();
         let args = incoming.args.map_or("[]".into(), |at| text[at].to_owned());
         Ok(match incoming.what {

@@ -26,6 +26,12 @@ if sys.version_info >= (3, 10):
     import types
 
     _UNIONS = (Union, types.UnionType)
+    _is_typed_dict = typing.is_typeddict
+else:
+
+    def _is_typed_dict(hint: object) -> bool:
+        return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__total__")
+
 
 _KINDS = {
     str: "a text",
@@ -70,7 +76,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
             return hint(value)
         except ValueError:
             raise Refusal(f"{where}: one of {', '.join(repr(one.value) for one in hint)} expected", 400) from None
-    if typing.is_typeddict(hint) if sys.version_info >= (3, 10) else hasattr(hint, "__total__"):
+    if _is_typed_dict(hint):
         return _typed_dict(value, hint, where)
     if hint in _KINDS:
         return _is(value, hint, where)

@@ -56,7 +56,7 @@ from .sockets import Audience, Socket
 
 log = logging.getLogger("salon")
 
-F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound="Engine")
 Headers = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
 
 UNLIMITED = _api.UNLIMITED
@@ -255,15 +255,16 @@ class Engine:
 
     def __iter__(self) -> Iterator[Event]:
         """All events, until the server is shut down. A loop that breaks off loses none."""
-        while not self._stopped:
+        while True:
             while self._pending:
                 item = self._pending.popleft()
                 if isinstance(item, Event):
                     yield item
                 else:
                     self._call(item)
-            if not self._stopped:
-                self._turn(_LONGEST_WAIT_MS)
+            if self._stopped:
+                return
+            self._turn(_LONGEST_WAIT_MS)
 
     def run(self) -> None:
         """Handles events until the server is shut down. Ctrl-C ends it with KeyboardInterrupt."""
@@ -312,7 +313,7 @@ class Engine:
             socket.connected = False
         self._sockets.clear()
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self: E) -> E:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -347,15 +348,16 @@ class Engine:
         ``"/room-*"`` is all namespaces that begin so: they come about with their first client and vanish with the
         last. `dialect` is what plain WebSockets speak, "json" or "raw"; `subprotocols` may map each to its own.
         """
+        place = self._places.get(namespace)
         options = {
-            "guarded": guarded,
+            # To open it anew does not take its guards away.
+            "guarded": guarded or (place is not None and bool(place.guards)),
             "dialect": dialect,
             "subprotocols": dict(subprotocols) if isinstance(subprotocols, Mapping) else dict.fromkeys(subprotocols),
             "require_subprotocol": require_subprotocol,
         }
         self._open(namespace, options)
-        place = self._places.setdefault(namespace, Place())
-        place.options = options
+        self._places.setdefault(namespace, Place()).options = options
 
     def _open(self, namespace: str, options: Dict[str, Any]) -> None:
         subprotocols: Dict[str, Optional[str]] = options["subprotocols"]

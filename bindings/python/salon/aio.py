@@ -21,13 +21,15 @@ events. Everything else is as with :class:`salon.Server`.
 
 import asyncio
 from threading import get_ident
-from typing import Any, Callable, Coroutine, Optional, Set
+from typing import Any, Callable, Coroutine, Optional, Set, TypeVar
 
 from . import _api
 from . import server as blocking
 from .errors import ClosedError, StateError
 from .events import Event
 from .sockets import Socket as BlockingSocket
+
+S = TypeVar("S", bound="Server")
 
 
 class Socket(BlockingSocket):
@@ -86,7 +88,7 @@ class Server(blocking.Server):
         """Serves in an event loop of its own; see :func:`asyncio.run`."""
         asyncio.run(self.serve())
 
-    async def __aenter__(self) -> "Server":
+    async def __aenter__(self: S) -> S:
         return self
 
     async def __aexit__(self, *_: Any) -> None:

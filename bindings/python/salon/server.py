@@ -34,8 +34,9 @@ class Server(Engine):
     `proxy_protocol`) is believed; `against_floods` bounds events of a socket, and connections, sessions and handshakes
     of an address. Limits are bytes, numbers or seconds; None is the default, ``salon.UNLIMITED`` none at all.
 
-    A server belongs to the thread that polls it. From other threads, ``emit``, ``send``, ``disconnect``,
-    :meth:`post`, :meth:`call_soon` and :meth:`shutdown` may be called, and take effect in their order.
+    A server belongs to the thread that polls it. From other threads, ``emit``, ``send`` and ``disconnect`` may be
+    called, and take effect in their order; so may :meth:`post`, :meth:`call_soon` and :meth:`shutdown`, which come
+    after what was said before them.
     """
 
     def of(self, namespace: Optional[str]) -> Audience:
@@ -77,7 +78,7 @@ class Server(Engine):
         """
 
         def register(function: F) -> F:
-            place = self._place(namespace, function)
+            place = self._place_for(namespace, function)
             if name == "connect":
                 place.connect.append(Hook(function, 2))
             elif name == "disconnect":
@@ -98,7 +99,7 @@ class Server(Engine):
         """
 
         def register(function: F) -> F:
-            place = self._place(namespace, function)
+            place = self._place_for(namespace, function)
             if not place.guards:
                 options = dict(place.options or {"dialect": None, "subprotocols": {}, "require_subprotocol": False})
                 options["guarded"] = True
@@ -114,7 +115,7 @@ class Server(Engine):
         :class:`Refusal` is what the client is told instead."""
 
         def register(function: F) -> F:
-            self._place(namespace, function).event_guards.append(function)
+            self._place_for(namespace, function).event_guards.append(function)
             return function
 
         return register
@@ -126,10 +127,11 @@ class Server(Engine):
         def register(function: F) -> F:
             if is_async(function):
                 raise TypeError("a filter can't be asynchronous")
+            self._can_call(function)
             if namespace is None:
                 self._filter = function
             else:
-                self._place(namespace, None).filter = function
+                self._place(namespace).filter = function
             return function
 
         return register
@@ -151,7 +153,7 @@ class Server(Engine):
         """Registers the methods of a :class:`Namespace`."""
         namespace.server = self
         name = namespace.namespace
-        self._place(name, None)
+        self._place(name)
         for method, function in inspect.getmembers(namespace, inspect.ismethod):
             if method.startswith("on_"):
                 self.on(method[3:], name)(function)
@@ -160,15 +162,17 @@ class Server(Engine):
             if found is not None:
                 decorate(name)(found)
 
-    def _place(self, namespace: str, function: Optional[Callable[..., Any]]) -> Place:
-        if function is not None:
-            self._can_call(function)
+    def _place(self, namespace: str) -> Place:
         place = self._places.get(namespace)
         if place is None:
             self.open(namespace)
             place = self._places[namespace]
-        if function is not None and is_async(function):
-            place.is_async = True
+        return place
+
+    def _place_for(self, namespace: str, function: Callable[..., Any]) -> Place:
+        self._can_call(function)
+        place = self._place(namespace)
+        place.is_async = place.is_async or is_async(function)
         return place
 
     def _can_call(self, function: Callable[..., Any]) -> None:

@@ -27,9 +27,17 @@ class Answer(Future):  # type: ignore[type-arg]
 
     def result(self, timeout: Optional[float] = None) -> Any:
         """The answer. On other threads than the server's this waits for it; on that one it would wait for itself."""
+        self._check_thread()
+        return super().result(timeout)
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """Why there is no answer, or None; waits as :meth:`result` does."""
+        self._check_thread()
+        return super().exception(timeout)
+
+    def _check_thread(self) -> None:
         if not self.done() and get_ident() == self._server._thread:
             raise StateError("the answer is not there yet, and only the server's own thread can bring it")
-        return super().result(timeout)
 
 
 @dataclass(frozen=True)

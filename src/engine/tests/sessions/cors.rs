@@ -137,3 +137,44 @@ fn preflight_is_answered_before_any_other_check() {
     assert_eq!(headers(&mut salon, client), (204, told.map(str::to_owned).to_vec()));
     assert!(!salon.is_finished(client), "the connection may be used again");
 }
+
+#[test]
+fn list_of_origins_is_matched_as_a_whole_by_polling_and_websockets_alike() {
+    let listed = ["https://chat.example", "http://localhost:8080"].map(str::to_owned);
+    let origins = [
+        ("https://chat.example", true),
+        ("http://localhost:8080", true),
+        // The scheme's own port is none.
+        ("https://chat.example:443", true),
+        ("http://chat.example", false),
+        ("https://chat.example:8443", false),
+        ("https://www.chat.example", false),
+        ("https://evilchat.example", false),
+        ("https://chat.example.evil", false),
+        ("https://chat.exampl", false),
+        ("https://chat.example/", false),
+        ("http://localhost", false),
+        ("null", false),
+        ("*", false),
+        ("", false),
+        // A program that is no browser names none.
+        ("-", true),
+    ];
+    for (origin, may_enter) in origins {
+        let mut salon = salon_with(Origins::List(listed.to_vec()), false);
+        let line = if origin == "-" { String::new() } else { format!("Origin: {origin}\r\n") };
+        let polling = salon.request("GET", OPEN, &line, "");
+        let doors = ["/", "/socket.io/?EIO=4&transport=websocket"].map(|path| {
+            let client = salon.connect();
+            salon.write(client, handshake_with(path, &line));
+            client
+        });
+        salon.quiet();
+        let statuses = [polling, doors[0], doors[1]].map(|client| salon.statuses(client)[0]);
+        let expected = if may_enter { [200, 101, 101] } else { [403; 3] };
+        assert_eq!(statuses, expected, "{origin}");
+        let stats = salon.engine.stats();
+        assert_eq!(stats.refused_origin, if may_enter { 0 } else { 3 }, "{origin}");
+        assert_eq!(stats.refused_malformed, 0);
+    }
+}

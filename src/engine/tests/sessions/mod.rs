@@ -2,6 +2,7 @@
 //! request of a client comes on a connection of its own, and ids that nobody
 //! can foretell are shown as `*`.
 
+mod bounds;
 mod cors;
 mod drain;
 mod ends;
@@ -13,6 +14,7 @@ mod limits;
 mod namespaces;
 mod packets;
 mod paths;
+mod readers;
 mod recovery;
 mod returns;
 mod timers;

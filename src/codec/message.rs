@@ -105,7 +105,7 @@ const fn protocol_error(reason: &'static str) -> Failure {
 
 impl Reader {
     /// The next unit of `bytes`, from `at` on; `at` moves past what was taken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(
         &mut self,
         bytes: &mut [u8],
@@ -121,8 +121,8 @@ impl Reader {
         {
             *at += header.header_len;
             return match message_in_place(&header, bytes, at) {
-                Ok(unit) => unit,
-                Err(failure) => self.fail(failure, pool),
+                Some((kind, range)) => Unit::Message(kind, Body::InPlace(range)),
+                None => self.fail(utf8::FAILURE, pool),
             };
         }
         self.next_of_any_kind(bytes, at, limits, pool)
@@ -209,22 +209,20 @@ impl Header {
     }
 }
 
-/// The unit of a whole message whose payload begins at `at` and lies in `bytes`.
-#[inline]
-fn message_in_place(header: &Header, bytes: &mut [u8], at: &mut usize) -> Result<Unit, Failure> {
+/// A whole message whose payload begins at `at` and lies in `bytes`; `None` if
+/// it is text that is not UTF-8. (Not a [`Unit`]: to copy one costs more than to
+/// read a short message.)
+#[inline(always)]
+fn message_in_place(header: &Header, bytes: &mut [u8], at: &mut usize) -> Option<(Kind, Range<usize>)> {
     let range = *at..*at + header.len as usize;
     *at = range.end;
     let payload = &mut bytes[range.clone()];
     let ascii = frame::unmask(payload, header.mask, 0);
     if header.opcode == Opcode::Binary {
-        return Ok(Unit::Message(Kind::Binary, Body::InPlace(range)));
+        return Some((Kind::Binary, range));
     }
     // §8.1
-    if ascii || utf8::is_text(payload) {
-        Ok(Unit::Message(Kind::Text, Body::InPlace(range)))
-    } else {
-        Err(utf8::FAILURE)
-    }
+    (ascii || utf8::is_text(payload)).then_some((Kind::Text, range))
 }
 
 /// The unit of a control frame that begins at `at` and lies in `bytes`.
@@ -309,7 +307,8 @@ impl Partial {
                 self.allow(&header, limits)?;
                 // Its header was cut, its payload is not.
                 if header.is_whole_message() && header.lies_in(&bytes[*at..]) {
-                    return message_in_place(&header, bytes, at);
+                    let message = message_in_place(&header, bytes, at).ok_or(utf8::FAILURE)?;
+                    return Ok(Unit::Message(message.0, Body::InPlace(message.1)));
                 }
                 self.begin(&header, pool);
             }

@@ -67,15 +67,31 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
 ];
 
 /// Files that may wait by the clock, and why no condition or fake clock serves.
-const SLEEPERS: &[(&str, &str)] =
-    &[("tests/deadlines.rs", "a host that sleeps for longer than a deadline is what it is about")];
+const SLEEPERS: &[(&str, &str)] = &[
+    ("tests/deadlines.rs", "a host that sleeps for longer than a deadline is what it is about"),
+    (
+        "bindings/python/tests/test_aio.py",
+        "handlers that wait, and loops that have nothing to do, are what it is about",
+    ),
+    ("bindings/python/tests/test_signals.py", "signals come at any moment of a turn"),
+];
 
 /// Folders and files that a document may name by path from the root.
 const TOP: &[&str] =
     &["src", "tests", "examples", "docs", "include", "bindings", "benches", "fuzz", ".ci", "Cargo.toml"];
 
 /// Folders that are made by tools and not part of the repository.
-const MADE: &[&str] = &[".git", "target", "node_modules", ".venv", "__pycache__", "out"];
+const MADE: &[&str] = &[
+    ".git",
+    "target",
+    "node_modules",
+    ".venv",
+    "__pycache__",
+    "out",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+];
 
 #[test]
 fn every_part_of_src_uses_only_floors_below_it() {
@@ -202,6 +218,14 @@ fn the_version_is_the_same_everywhere() {
             faults.push(format!("Cargo.toml: {text}, and the crate's is {version}"));
         }
     }
+    for (path, line) in [
+        ("bindings/python/pyproject.toml", format!("version = \"{version}\"")),
+        ("bindings/python/salon/__init__.py", format!("__version__ = \"{version}\"")),
+    ] {
+        if !read(path).lines().any(|text| text == line) {
+            faults.push(format!("{path}: no line `{line}`"));
+        }
+    }
     let header = read("include/salon.h");
     for (name, number) in ["MAJOR", "MINOR", "PATCH"].into_iter().zip(version.split('.')) {
         let define = format!("#define SALON_VERSION_{name} {number}");
@@ -266,7 +290,7 @@ fn the_snippets_of_the_readme_are_compiled() {
 #[test]
 fn tests_wait_for_conditions_and_not_for_the_clock() {
     let mut faults = Vec::new();
-    for path in files("tests").into_iter().chain(files("src")) {
+    for path in ["tests", "src", "bindings"].into_iter().flat_map(files) {
         if SLEEPERS.iter().any(|(allowed, _)| *allowed == path) || path == "tests/tidy.rs" {
             continue;
         }

@@ -187,8 +187,9 @@ class Engine:
     ) -> None:
         given = locals()
         # First of all, so that a server that could not be made can be closed.
-        self._handle: Optional[int] = None
-        self._remote: Optional[int] = None
+        # Pointers that calls on any thread read at the very moment of the call: null once the server is closed.
+        self._handle = ctypes.c_void_p()
+        self._remote = ctypes.c_void_p()
         self._lib: Any = library()
         self._thread = get_ident()
         self._polling = False
@@ -208,16 +209,13 @@ class Engine:
         self._stopped = False
 
         config = configuration(given)
-        handle, remote = ctypes.c_void_p(), ctypes.c_void_p()
-        self._check(self._lib.salon_server_new(ctypes.byref(config), ctypes.byref(handle)), is_open=True)
-        self._handle = handle.value
+        self._check(self._lib.salon_server_new(ctypes.byref(config), ctypes.byref(self._handle)), is_open=True)
         # Looked up once: the paths of every message.
         self._socket_emit = self._lib.salon_socket_emit
         self._room_emit = self._lib.salon_room_emit
         self._next_event = self._lib.salon_server_next_event
         try:
-            self._check(self._lib.salon_remote_new(handle, ctypes.byref(remote)))
-            self._remote = remote.value
+            self._check(self._lib.salon_remote_new(self._handle, ctypes.byref(self._remote)))
             for one in [address] if isinstance(address, str) else address:
                 self.listen(one)
         except BaseException:
@@ -282,7 +280,13 @@ class Engine:
 
     def flush(self) -> None:
         """Writes out what was said. Seldom needed: every turn begins with it."""
-        self._check(self._mine().salon_server_flush(self._handle))
+        lib = self._mine()
+        self._polling = True
+        try:
+            answer: int = lib.salon_server_flush(self._handle)
+        finally:
+            self._polling = False
+        self._check(answer)
 
     def shutdown(self, grace: float = 5.0) -> None:
         """Stops listening and says goodbye to every client; who is not gone after `grace` seconds is cut off. Then
@@ -296,11 +300,11 @@ class Engine:
         """Closes everything at once. Nothing is told to anybody; :meth:`shutdown` is the polite way."""
         if self._polling:
             raise BusyError("the server is being polled: call shutdown(), then close it when that is done")
-        handle, self._handle = self._handle, None
-        remote, self._remote = self._remote, None
-        if handle is not None:
+        handle, self._handle.value = self._handle.value, None
+        remote, self._remote.value = self._remote.value, None
+        if handle:
             self._lib.salon_server_free(handle)
-        if remote is not None:
+        if remote:
             self._lib.salon_remote_free(remote)
         self._stopped = True
         self._pending.clear()
@@ -320,7 +324,7 @@ class Engine:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None and not self._polling:
+        if getattr(self, "_handle", None) and not self._polling:
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
             self.close()
 
@@ -426,7 +430,7 @@ class Engine:
         return timer
 
     def _cancel(self, timer: Timer) -> None:
-        if self._timers.pop(timer._id, None) is not None and self._handle is not None:
+        if self._timers.pop(timer._id, None) is not None and self._handle:
             self._mine().salon_timer_stop(self._handle, timer._id)
 
     def dispatch(self, event: Event) -> None:
@@ -439,7 +443,7 @@ class Engine:
         """One turn of the engine; what happened goes to `_pending`."""
         if self._polling:
             raise BusyError("the server is being polled already")
-        if self._handle is None:
+        if not self._handle:
             raise ClosedError("the server is closed")
         self._thread = get_ident()
         self._polling = True
@@ -618,7 +622,7 @@ class Engine:
 
     def _mine(self) -> Any:
         """The library, for a call that only the server's thread may make."""
-        if self._handle is None:
+        if not self._handle:
             raise ClosedError("the server is closed")
         if get_ident() != self._thread:
             if self._stopped:
@@ -629,7 +633,7 @@ class Engine:
         return self._lib
 
     def _check_open(self) -> None:
-        if self._handle is None:
+        if not self._handle:
             raise ClosedError("the server is closed")
 
     def _check(self, answer: int, is_open: bool = False) -> int:

@@ -106,7 +106,7 @@ class Server(blocking.Server):
     def _drive(self) -> None:
         """One turn, and all that came of it."""
         done = self._done
-        if done is None or done.done() or self._handle is None:
+        if done is None or done.done() or not self._handle:
             return
         try:
             self._turn(0)

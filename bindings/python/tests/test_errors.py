@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -47,6 +48,8 @@ def test_a_library_that_is_missing_or_is_none(tmp_path):
 def test_a_library_that_is_another(tmp_path):
     (tmp_path / "other.c").write_text("int other(void) { return 1; }\n")
     assert "is not the library of this package" in starts(compiled(tmp_path, "other"))
+    for libm in pathlib.Path("/").glob("lib/*/libm.so.6"):
+        assert "is not the library of this package" in starts(libm)
 
 
 def test_a_library_with_another_binary_interface(tmp_path):

@@ -16,7 +16,7 @@ KEYWORDS = {
     if one.kind is one.KEYWORD_ONLY
 }
 FIELDS = [name for name, _ in _api.Config._fields_]
-LIMITS = FIELDS[FIELDS.index("overflow") + 1 :]
+LIMITS = [name for name in FIELDS[FIELDS.index("overflow") + 1 :] if name != "trusted_proxies"]
 
 
 def keyword(field):
@@ -24,7 +24,7 @@ def keyword(field):
 
 
 def test_the_keywords_are_the_fields_of_the_struct():
-    others = {"origins", "socketio_path", "overflow", "decode"}
+    others = {"origins", "trusted_proxies", "socketio_path", "overflow", "decode"}
     assert set(KEYWORDS) == others | set(_FLAGS) | set(_FLAGS_OFF) | {keyword(field) for field in LIMITS}
     assert FIELDS[:5] == ["size", "socketio_path", "allowed_origins", "flags", "overflow"]
 
@@ -48,6 +48,8 @@ def test_flags_reach_their_own_bits_and_add_up():
 def test_texts_and_choices_reach_their_fields():
     config = configuration({**KEYWORDS, "origins": ["https://a", "https://b"], "socketio_path": "/io"})
     assert (config.allowed_origins, config.socketio_path, config.overflow) == (b"https://a,https://b", b"/io", 0)
+    config = configuration({**KEYWORDS, "trusted_proxies": ["10.0.0.0/8", "unix"]})
+    assert (config.trusted_proxies, config.allowed_origins) == (b"10.0.0.0/8,unix", None)
     config = configuration({**KEYWORDS, "origins": "same", "overflow": "drop"})
     assert (config.allowed_origins, config.socketio_path, config.overflow) == (b"same", None, 1)
 

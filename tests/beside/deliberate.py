@@ -54,6 +54,8 @@ ORIGIN = "pages of other origins are refused (403), where Node answers and leave
 NO_ORIGIN = "who names no origin needs no CORS headers"
 CORS_ERROR = "the refusal of a WebSocket carries the CORS headers, as all other answers do"
 STAY = "where upgrades are off they are refused, instead of accepted and left hanging"
+GOODBYE = "a WebSocket is told that the server goes away: 1001, as RFC 6455 7.4.1 has it"
+LAST_WORDS = "at a shutdown a client on polling may fetch its last words before its connection is closed"
 RECOVERY = "recovery also works before any event was sent, and while the old connection is not yet known to be dead"
 
 DELIBERATE = [
@@ -137,6 +139,8 @@ DELIBERATE = [
     Difference("only_polling: WebSocket*", "whole", "400 .*Transport unknown.*", "400 .*Transport unknown.*closed", STAY),
     Difference("no_upgrades: WebSocket of a session", "whole", "101 .*", "400 .*Bad request.*", STAY),
     Difference("no_upgrades: WebSocket of a session: what follows", "seen", "nothing more", "not played", STAY),
+    Difference("shutdown: the WebSocket", "seen", "close without a code; closed", "close 1001; closed", GOODBYE),
+    Difference("shutdown: the poll", "connection", "closed", "open", LAST_WORDS),
     Difference("recovery_where_salon_does_more: *", "seen", "text 40.*<new sid>.*", ".*text 40.*<sid of .*", RECOVERY),
     *(
         Difference(where, "connection", "open", "closed", CLOSED)

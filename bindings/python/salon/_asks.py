@@ -3,16 +3,13 @@
 import ctypes
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
+from typing import Any, Callable, Optional, Tuple, Union
 
 from . import _api
 from ._config import ms
 from ._json import Attachments
 from .errors import ClosedError, Error, NotFoundError
 from .sockets import Answer, Answers, Audience, Socket
-
-if TYPE_CHECKING:
-    pass
 
 
 def ask(
@@ -33,15 +30,23 @@ def ask(
         now()
     else:
         server._check_open()
-        server.call_soon(_ask_there, answer, now)
+        server._asked.add(answer)
+        try:
+            server.call_soon(_ask_there, server, answer, now)
+        except BaseException:
+            server._asked.discard(answer)
+            raise
     return answer
 
 
-def _ask_there(answer: Answer, ask: Callable[[], None]) -> None:
+def _ask_there(server: Any, answer: Answer, ask: Callable[[], None]) -> None:
+    if answer.done():
+        return
+    server._asked.discard(answer)
     try:
         ask()
     except Error as error:
-        _end(answer, error)
+        end(answer, error)
 
 
 def _ask_now(
@@ -59,12 +64,12 @@ def _ask_now(
     if isinstance(whom, Socket):
         code = lib.salon_socket_emit_with_ack(server._handle, whom.id, message, timeout_ms, ctypes.byref(number))
         if code == NotFoundError.code:
-            _end(answer, ClosedError("the client has left"))
+            end(answer, ClosedError("the client has left"))
             return
         server._check(code)
         server._asks[number.value] = partial(_answered_by_one, answer)
     elif whom._is_nobody:
-        _end(answer, Answers([], []))
+        end(answer, Answers([], []))
     else:
         code = lib.salon_server_emit(server._handle, whom.native(), message, ctypes.byref(number))
         server._check(code)
@@ -72,14 +77,14 @@ def _ask_now(
 
 
 def _answered_by_one(answer: Answer, _ack: int, _socket: Optional[Socket], outcome: Any) -> bool:
-    _end(answer, outcome)
+    end(answer, outcome)
     return True
 
 
 def _answered_by_many(answer: Answer, so_far: Answers, _ack: int, socket: Optional[Socket], outcome: Any) -> bool:
     if socket is None:
         # All have answered, or the server is gone.
-        _end(answer, outcome if isinstance(outcome, Exception) else so_far)
+        end(answer, outcome if isinstance(outcome, Exception) else so_far)
         return True
     if isinstance(outcome, Exception):
         so_far.missing.append(socket)
@@ -88,8 +93,8 @@ def _answered_by_many(answer: Answer, so_far: Answers, _ack: int, socket: Option
     return False
 
 
-def _end(answer: Answer, outcome: Any) -> None:
-    if not answer.set_running_or_notify_cancel():
+def end(answer: Answer, outcome: Any) -> None:
+    if answer.done() or not answer.set_running_or_notify_cancel():
         return
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)

@@ -1,30 +1,47 @@
 """A client's JSON as the types that a handler names."""
 
+import collections.abc
 import dataclasses
 import enum
 import functools
 import inspect
+import math
 import sys
+import threading
+import types
 import typing
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from .errors import Refusal
 
 
-def hints_of(function: Callable[..., Any]) -> Dict[str, Any]:
+def hints_of(function: Callable[..., Any], names: List[str]) -> Dict[str, Any]:
+    """The types that a function names for these parameters. TypeError for a name that leads nowhere: what is not
+    understood can't be checked."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    if not inspect.isfunction(inner):
+        inner = type(function).__call__
+    wanted = {name: hint for name, hint in getattr(inner, "__annotations__", {}).items() if name in names}
+    near = inspect.getclosurevars(inner).nonlocals if inspect.isfunction(inner) else {}
     try:
-        hints = typing.get_type_hints(function)
-    except (NameError, TypeError):
-        # A type that is imported for checkers only.
-        return {}
-    hints.pop("return", None)
+        holder = types.SimpleNamespace(__annotations__=wanted)
+        hints = typing.get_type_hints(holder, getattr(inner, "__globals__", {}), dict(near))
+    except (NameError, AttributeError) as error:
+        raise TypeError(f"{function!r}: {error}; the types of arguments are looked up in the module") from None
     return {name: Any if hint is object else hint for name, hint in hints.items()}
+
+
+_MOST_ATTEMPTS = 100_000
+_left = threading.local()
+
+
+def start_converting() -> None:
+    """A message begins. However its type is nested, it is tried in no more than a number of ways."""
+    _left.attempts = _MOST_ATTEMPTS
 
 
 _UNIONS: Tuple[Any, ...] = (Union,)
 if sys.version_info >= (3, 10):
-    import types
-
     _UNIONS = (Union, types.UnionType)
     _is_typed_dict = typing.is_typeddict
 else:
@@ -32,6 +49,13 @@ else:
     def _is_typed_dict(hint: object) -> bool:
         return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__total__")
 
+
+_LARGEST = 2**1023
+_ABSTRACT: Dict[Any, Any] = {
+    collections.abc.Sequence: list,
+    collections.abc.Iterable: list,
+    collections.abc.Mapping: dict,
+}
 
 _KINDS = {
     str: "a text",
@@ -47,9 +71,14 @@ _KINDS = {
 
 def convert(value: Any, hint: Any, where: str) -> Any:
     """The value as the type that `hint` names. Raises a :class:`Refusal` that tells the client what is expected."""
-    if type(value) is hint or hint is Any or hint is inspect.Parameter.empty:
+    if (type(value) is hint and hint is not float) or hint is Any or hint is inspect.Parameter.empty:
         return value
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if not inner and origin in (list, dict, tuple):
+        # As `typing.List` without more.
+        return _is(value, list if origin is tuple else origin, where)
+    if origin in _ABSTRACT:
+        origin = _ABSTRACT[origin]
     if origin in _UNIONS:
         return _one_of(value, inner, where)
     if origin is typing.Literal:
@@ -86,9 +115,9 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 def _is(value: Any, kind: Any, where: str) -> Any:
     kind = type(None) if kind is None else kind
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
         return float(value)
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise Refusal(f"{where}: {_KINDS[kind]} expected", 400)
     return value
 
@@ -99,6 +128,9 @@ def _one_of(value: Any, hints: Tuple[Any, ...], where: str) -> Any:
     refused: Optional[Refusal] = None
     for hint in hints:
         if hint is not type(None):
+            _left.attempts = getattr(_left, "attempts", _MOST_ATTEMPTS) - 1
+            if _left.attempts < 0:
+                raise Refusal(f"{where}: too much to try", 400)
             try:
                 return convert(value, hint, where)
             except Refusal as refusal:

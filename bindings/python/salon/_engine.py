@@ -21,6 +21,7 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Type,
     TypeVar,
@@ -28,9 +29,9 @@ from typing import (
 )
 
 from . import _api, gateway
-from ._asks import ask, pieces
+from ._asks import ask, end, pieces
 from ._config import DIALECTS, choice, configuration, ms
-from ._json import Attachments, Encoder
+from ._json import Attachments, Encoder, binary
 from ._library import library
 from ._records import MAKERS
 from ._texts import texts
@@ -52,7 +53,7 @@ from .events import (
     Reason,
 )
 from .gateway import Place
-from .sockets import Audience, Socket
+from .sockets import Answer, Audience, Socket
 
 log = logging.getLogger("salon")
 
@@ -192,7 +193,7 @@ class Engine:
         self._remote = ctypes.c_void_p()
         self._lib: Any = library()
         self._thread = get_ident()
-        self._polling = False
+        self._turning = threading.Lock()
         self._decode = decode
         self._local = threading.local()
         self._names: Dict[str, bytes] = {}
@@ -205,6 +206,7 @@ class Engine:
         self._asks: Dict[int, Callable[[int, Optional[Socket], Any], bool]] = {}
         self._timers: Dict[int, Timer] = {}
         self._posts: Dict[int, Any] = {}
+        self._asked: Set[Answer] = set()
         self._numbers = itertools.count(1)
         self._stopped = False
 
@@ -281,31 +283,37 @@ class Engine:
     def flush(self) -> None:
         """Writes out what was said. Seldom needed: every turn begins with it."""
         lib = self._mine()
-        self._polling = True
+        if not self._turning.acquire(False):
+            raise BusyError("the server is being polled")
         try:
-            answer: int = lib.salon_server_flush(self._handle)
+            self._check(lib.salon_server_flush(self._handle))
         finally:
-            self._polling = False
-        self._check(answer)
+            self._turning.release()
 
     def shutdown(self, grace: float = 5.0) -> None:
         """Stops listening and says goodbye to every client; who is not gone after `grace` seconds is cut off. Then
         :meth:`run` returns. May be called on any thread and from a signal handler."""
-        if get_ident() == self._thread and not self._polling:
+        self._check_open()
+        if self._stopped:
+            return
+        if get_ident() == self._thread and not self._turning.locked():
             self._check(self._lib.salon_server_shutdown(self._handle, ms(grace, "the grace", least=0)))
         else:
             self.call_soon(self.shutdown, grace)
 
     def close(self) -> None:
         """Closes everything at once. Nothing is told to anybody; :meth:`shutdown` is the polite way."""
-        if self._polling:
+        if not self._turning.acquire(False):
             raise BusyError("the server is being polled: call shutdown(), then close it when that is done")
-        handle, self._handle.value = self._handle.value, None
-        remote, self._remote.value = self._remote.value, None
-        if handle:
-            self._lib.salon_server_free(handle)
-        if remote:
-            self._lib.salon_remote_free(remote)
+        try:
+            handle, self._handle.value = self._handle.value, None
+            remote, self._remote.value = self._remote.value, None
+            if handle:
+                self._lib.salon_server_free(handle)
+            if remote:
+                self._lib.salon_remote_free(remote)
+        finally:
+            self._turning.release()
         self._stopped = True
         self._pending.clear()
         self._timers.clear()
@@ -313,6 +321,7 @@ class Engine:
         asks, self._asks = self._asks, {}
         for ack, answered in asks.items():
             answered(ack, None, ClosedError("the server was closed before an answer came"))
+        self._end_asked()
         for socket in self._sockets.values():
             socket.connected = False
         self._sockets.clear()
@@ -324,7 +333,7 @@ class Engine:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None) and not self._polling:
+        if getattr(self, "_handle", None) and not self._turning.locked():
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
             self.close()
 
@@ -403,7 +412,15 @@ class Engine:
         """Has a :class:`Post` event with this value among the server's events. May be called on any thread."""
         self._post(Post(value))
 
+    def _end_asked(self) -> None:
+        """What was asked on other threads, and will not be."""
+        asked, self._asked = self._asked, set()
+        for answer in asked:
+            end(answer, ClosedError("the server was shut down before it could ask"))
+
     def _post(self, item: Any) -> None:
+        if self._stopped:
+            raise ClosedError("the server is shut down")
         number = next(self._numbers)
         self._posts[number] = item
         try:
@@ -430,8 +447,9 @@ class Engine:
         return timer
 
     def _cancel(self, timer: Timer) -> None:
-        if self._timers.pop(timer._id, None) is not None and self._handle:
+        if timer._id in self._timers and self._handle:
             self._mine().salon_timer_stop(self._handle, timer._id)
+            del self._timers[timer._id]
 
     def dispatch(self, event: Event) -> None:
         """What becomes of an event in :meth:`run`."""
@@ -441,16 +459,14 @@ class Engine:
 
     def _turn(self, timeout_ms: int) -> None:
         """One turn of the engine; what happened goes to `_pending`."""
-        if self._polling:
+        if not self._turning.acquire(False):
             raise BusyError("the server is being polled already")
-        if not self._handle:
-            raise ClosedError("the server is closed")
-        self._thread = get_ident()
-        self._polling = True
         try:
+            self._check_open()
+            self._thread = get_ident()
             count: int = self._lib.salon_server_poll(self._handle, timeout_ms)
         finally:
-            self._polling = False
+            self._turning.release()
         if count < 0:
             self._check(count)
         handle, take, add = self._handle, self._next_event, self._pending.append
@@ -460,7 +476,12 @@ class Engine:
                 break
             fields = _unpack(_event_at(event))
             make = MAKERS.get(fields[0])
-            item = make(self, fields) if make is not None else None
+            try:
+                item = make(self, fields) if make is not None else None
+            except Exception:
+                # One that can't be read must not cost the others.
+                log.exception("an event of type %d could not be read", fields[0])
+                continue
             if item is not None:
                 add(item)
 
@@ -510,7 +531,12 @@ class Engine:
             socket.data = data
 
     def _reject(self, request: ConnectRequest, message: str, status: int, data: Any) -> None:
-        extra = b"" if data is None else self._encode((data,))[0][1:-1]
+        extra = b""
+        if data is not None:
+            extra, attachments = self._encode((data,))
+            if attachments:
+                raise InvalidError("the data of a refusal is JSON, without bytes")
+            extra = extra[1:-1]
         lib, text = self._mine(), self._name(message)
         answer = lib.salon_socket_reject(self._handle, request.socket.id, status, text, extra, len(extra))
         if answer != NotFoundError.code:
@@ -558,7 +584,7 @@ class Engine:
     _ask = ask
 
     def _respond(self, request: int, status: int, body: Union[str, bytes], headers: Headers) -> bool:
-        text = body.encode() if isinstance(body, str) else bytes(body)
+        text = body.encode() if isinstance(body, str) else binary(body)
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         if not any(key.lower() == "content-type" for key, _ in pairs):
             kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/octet-stream"
@@ -600,7 +626,7 @@ class Engine:
                 return data.encode(), flags | 1
             except UnicodeEncodeError as error:
                 raise InvalidError(f"the text can't be sent: {error}") from error
-        return bytes(data), flags
+        return binary(data), flags
 
     def _name(self, name: str) -> bytes:
         """A name for the engine. Those that come again and again are kept."""

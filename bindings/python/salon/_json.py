@@ -10,14 +10,21 @@ from .errors import InvalidError
 Attachments = Tuple[bytes, ...]
 
 
+def binary(data: Any) -> bytes:
+    """The bytes of what holds some. A number is refused: ``bytes(3)`` would be three zeros."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InvalidError(f"bytes or a text are wanted, not {type(data).__name__}")
+    return bytes(data)
+
+
 class Encoded:
     """Arguments that are JSON already: ``emit("said", Encoded(b'["hello"]'))`` sends that array as it is."""
 
     __slots__ = ("json", "attachments")
 
     def __init__(self, json: Union[str, bytes], attachments: Sequence[bytes] = ()) -> None:
-        self.json = json.encode() if isinstance(json, str) else bytes(json)
-        self.attachments = tuple(bytes(one) for one in attachments)
+        self.json = json.encode() if isinstance(json, str) else binary(json)
+        self.attachments = tuple(map(binary, attachments))
 
 
 class Encoder:
@@ -75,8 +82,8 @@ def decode(data: bytes, attachments: Attachments) -> List[Any]:
     """The arguments of an event. ValueError for what Python does not take, such as numbers of thousands of digits."""
     try:
         args: List[Any] = _scan(data.decode(), 0)[0]
-    except StopIteration:
-        raise ValueError("no JSON") from None
+    except (StopIteration, RecursionError):
+        raise ValueError("no JSON, or too deep") from None
     return [_with(value, attachments) for value in args] if attachments else args
 
 

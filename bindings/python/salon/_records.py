@@ -130,6 +130,9 @@ def post(server: "Server", fields: Any) -> Any:
 
 def stopped(server: "Server", _fields: Any) -> Optional[Event]:
     server._stopped = True
+    # From now on it belongs to whoever calls it.
+    server._thread = 0
+    server._end_asked()
     return Stopped()
 
 

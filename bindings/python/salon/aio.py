@@ -20,16 +20,24 @@ events. Everything else is as with :class:`salon.Server`.
 """
 
 import asyncio
+import logging
+from functools import partial
 from threading import get_ident
 from typing import Any, Callable, Coroutine, Optional, Set, TypeVar
 
 from . import _api
 from . import server as blocking
-from .errors import ClosedError, StateError
-from .events import Event
+from .errors import ClosedError, Refusal, StateError
+from .events import Event, Message
 from .sockets import Socket as BlockingSocket
 
 S = TypeVar("S", bound="Server")
+
+
+log = logging.getLogger("salon")
+
+TASKS_OF_A_SOCKET = 1000
+"""Handlers of one client that may be waiting at a time; what it sends beyond them is refused."""
 
 
 class Socket(BlockingSocket):
@@ -52,6 +60,8 @@ class Server(blocking.Server):
 
     _done: Optional["asyncio.Future[None]"] = None
     _timer: Optional[asyncio.TimerHandle] = None
+    _watched: Optional[int] = None
+    _grace: float = 5.0
     _loop: Optional[asyncio.AbstractEventLoop] = None
     _running: Optional[Set["asyncio.Task[None]"]] = None
 
@@ -63,7 +73,7 @@ class Server(blocking.Server):
 
     async def serve(self) -> None:
         """Serves until the server is shut down. Whoever cancels this has it stop at once; it can be served again."""
-        if self._done is not None:
+        if self._done is not None and self._loop is not None and not self._loop.is_closed():
             raise StateError("the server is being served already")
         loop = self._loop = asyncio.get_running_loop()
         self._check_open()
@@ -73,16 +83,18 @@ class Server(blocking.Server):
         descriptor = self._check(self._lib.salon_server_fd(self._handle))
         self._done = loop.create_future()
         loop.add_reader(descriptor, self._drive)
+        self._watched = descriptor
         try:
             self._drive()
             await self._done
-            # Hooks of the last clients.
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            # Hooks of the last clients, and handlers that are still at it.
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._grace)
+            for task in list(self._tasks):
+                task.cancel()
         finally:
             self._done = None
-            loop.remove_reader(descriptor)
-            self._cancel_timer()
+            self._stop_watching()
 
     def run(self) -> None:
         """Serves in an event loop of its own; see :func:`asyncio.run`."""
@@ -98,7 +110,15 @@ class Server(blocking.Server):
         await asyncio.gather(*tasks, return_exceptions=True)
         self.close()
 
+    def shutdown(self, grace: float = 5.0) -> None:
+        """As with the blocking server; handlers that still wait for something `grace` seconds after the last client has
+        gone are cancelled."""
+        super().shutdown(grace)
+        self._grace = grace
+
     def close(self) -> None:
+        if not self._turning.locked():
+            self._stop_watching()
         super().close()
         if self._done is not None and not self._done.done():
             self._done.set_exception(ClosedError("the server was closed while it was served"))
@@ -133,18 +153,37 @@ class Server(blocking.Server):
         if wait_ms >= 0 and self._loop is not None:
             self._timer = self._loop.call_later(wait_ms / 1000, self._drive)
 
+    def _stop_watching(self) -> None:
+        if self._watched is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._watched)
+        self._watched = None
+        self._cancel_timer()
+
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _do(self, flow: Coroutine[Any, Any, None], is_async: bool) -> None:
+    def _do(self, flow: Coroutine[Any, Any, None], is_async: bool, message: Optional[Message] = None) -> None:
         if not is_async:
             super()._do(flow, is_async)
             return
+        if message is not None:
+            if message.socket._tasks >= TASKS_OF_A_SOCKET:
+                flow.close()
+                self._tell(message, Refusal("too many requests at a time", 429))
+                return
+            message.socket._tasks += 1
         task = asyncio.ensure_future(flow)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._finished, message))
+
+    def _finished(self, message: Optional[Message], task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if message is not None:
+            message.socket._tasks -= 1
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%r has failed", task, exc_info=task.exception())
 
     def _can_call(self, function: Callable[..., Any]) -> None:
         if not callable(function):

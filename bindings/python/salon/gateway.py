@@ -5,7 +5,7 @@ import logging
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 
-from ._convert import convert, hints_of
+from ._convert import convert, hints_of, start_converting
 from .errors import Refusal
 from .events import ConnectRequest, Data, Message
 
@@ -33,19 +33,31 @@ class Emit:
 class Handler:
     """A function that handles an event, and how it wants to be called."""
 
-    __slots__ = ("function", "is_async", "_name", "_parameters", "_least", "_rest", "_wants_event", "_plain")
+    __slots__ = (
+        "function",
+        "is_async",
+        "_name",
+        "_parameters",
+        "_least",
+        "_rest",
+        "_rest_hint",
+        "_wants_event",
+        "_plain",
+    )
 
     def __init__(self, name: str, function: Callable[..., Any], given: int = 1) -> None:
         self.function = function
         self.is_async = is_async(function)
         self._name = name
-        hints = hints_of(function)
+        parameters = list(inspect.signature(function).parameters.values())[given:]
+        hints = hints_of(function, [parameter.name for parameter in parameters])
         self._parameters: List[Tuple[str, Any]] = []
         self._least, self._rest, self._wants_event = 0, False, False
-        for parameter in list(inspect.signature(function).parameters.values())[given:]:
+        self._rest_hint: Any = Any
+        for parameter in parameters:
             hint = hints.get(parameter.name, Any)
             if parameter.kind is parameter.VAR_POSITIONAL:
-                self._rest = True
+                self._rest, self._rest_hint = True, hint
             elif parameter.kind is parameter.KEYWORD_ONLY:
                 if parameter.name != "event" and parameter.default is parameter.empty:
                     raise TypeError(f"{function!r}: the only keyword that a handler is called with is `event`")
@@ -53,7 +65,7 @@ class Handler:
             elif parameter.kind is not parameter.VAR_KEYWORD:
                 self._parameters.append((parameter.name, hint))
                 self._least += parameter.default is parameter.empty
-        self._plain = all(hint is Any for _, hint in self._parameters)
+        self._plain = self._rest_hint is Any and all(hint is Any for _, hint in self._parameters)
 
     def __call__(self, event: Message) -> Any:
         args = event.args
@@ -64,9 +76,12 @@ class Handler:
             raise Refusal(f"{self._name}: {self._expected()}, got {count}", 400)
         if not self._plain:
             args = args[:]
+            start_converting()
             for number, (_, (name, hint)) in enumerate(zip(args, self._parameters)):
                 if hint is not Any:
                     args[number] = convert(args[number], hint, f"{self._name}: {name}")
+            for number in range(len(self._parameters), count):
+                args[number] = convert(args[number], self._rest_hint, f"{self._name}: argument {number + 1}")
         if self._wants_event:
             return self.function(event.socket, *args, event=event)
         return self.function(event.socket, *args)
@@ -97,11 +112,12 @@ Filter = Callable[[Exception, Message], Any]
 class Hook:
     """A function that hears who came or went: it gets as many of the arguments as it takes."""
 
-    __slots__ = ("_function", "_count")
+    __slots__ = ("is_async", "_function", "_count")
 
     def __init__(self, function: Callable[..., Any], most: int) -> None:
         kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
         takes = sum(kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+        self.is_async = is_async(function)
         self._function = function
         self._count = most if Parameter.VAR_POSITIONAL in kinds else min(max(takes, 1), most)
 
@@ -112,7 +128,7 @@ class Hook:
 class Place:
     """What is registered for a namespace."""
 
-    __slots__ = ("handlers", "any", "connect", "disconnect", "guards", "event_guards", "filter", "is_async", "options")
+    __slots__ = ("handlers", "any", "connect", "disconnect", "guards", "event_guards", "filter", "options")
 
     def __init__(self, options: Optional[Dict[str, Any]] = None) -> None:
         self.handlers: Dict[str, Handler] = {}
@@ -122,7 +138,6 @@ class Place:
         self.guards: List[Guard] = []
         self.event_guards: List[EventGuard] = []
         self.filter: Optional[Filter] = None
-        self.is_async = False
         # How the namespace is open; None if that is not ours to say.
         self.options = options
 

@@ -5,7 +5,7 @@ import logging
 from typing import Any, Callable, Coroutine, Optional, TypeVar, Union
 
 from ._engine import Engine
-from .errors import Error, Refusal, StateError
+from .errors import Refusal, StateError
 from .events import Connect, ConnectRequest, Data, Disconnect, Event, HttpRequest, Message
 from .gateway import (
     LATER,
@@ -95,7 +95,7 @@ class Server(Engine):
         """Decorates a guard: ``def may_enter(request)``, asked before a client comes in.
 
         False or a raised :class:`Refusal` turns it away; True or None lets it in, as does any other value, which
-        ``socket.data``. ``salon.LATER`` leaves it waiting for ``request.accept()`` or ``request.reject()``.
+        becomes ``socket.data``. ``salon.LATER`` leaves it waiting for ``request.accept()`` or ``request.reject()``.
         """
 
         def register(function: F) -> F:
@@ -171,9 +171,7 @@ class Server(Engine):
 
     def _place_for(self, namespace: str, function: Callable[..., Any]) -> Place:
         self._can_call(function)
-        place = self._place(namespace)
-        place.is_async = place.is_async or is_async(function)
-        return place
+        return self._place(namespace)
 
     def _can_call(self, function: Callable[..., Any]) -> None:
         if not callable(function):
@@ -192,16 +190,23 @@ class Server(Engine):
 
     def dispatch(self, event: Event) -> None:
         """Calls the handlers, hooks and guards of an event; what they raise goes to the filter, or into the log."""
+        try:
+            self._dispatch(event)
+        except Exception:
+            # Whatever a handler does, the others are served.
+            log.exception("%r could not be dealt with", event)
+
+    def _dispatch(self, event: Event) -> None:
         if type(event) is Message:
             self._hear(event)
         elif type(event) is Data:
             self._hear(message_of(event))
         elif type(event) is ConnectRequest:
-            self._do(self._admit(event), event.socket._place.is_async)
+            self._do(self._admit(event), any(map(is_async, event.socket._place.guards)))
         elif type(event) is Connect:
-            self._do(self._connected(event), event.socket._place.is_async)
+            self._do(self._connected(event), any(hook.is_async for hook in event.socket._place.connect))
         elif type(event) is Disconnect:
-            self._do(self._disconnected(event), event.socket._place.is_async)
+            self._do(self._disconnected(event), any(hook.is_async for hook in event.socket._place.disconnect))
         elif type(event) is HttpRequest:
             handler = self._http.get(event.path) or self._http.get(None)
             if handler is None:
@@ -209,7 +214,7 @@ class Server(Engine):
             else:
                 self._do(self._serve(event, handler), is_async(handler))
 
-    def _do(self, flow: Coroutine[Any, Any, None], is_async: bool) -> None:
+    def _do(self, flow: Coroutine[Any, Any, None], is_async: bool, message: Optional[Message] = None) -> None:
         """Runs what does not wait for anything."""
         try:
             flow.send(None)
@@ -224,7 +229,8 @@ class Server(Engine):
         if handler is None:
             return
         if place.event_guards or handler.is_async:
-            self._do(self._hear_guarded(message, place, handler), place.is_async)
+            is_asked = handler.is_async or any(map(is_async, place.event_guards))
+            self._do(self._hear_guarded(message, place, handler), is_asked, message)
             return
         try:
             result = handler(message)
@@ -294,7 +300,7 @@ class Server(Engine):
             return
         try:
             request.reject(refusal.message, refusal.status, refusal.data)
-        except Error as error:
+        except Exception as error:
             # What it says can't be said.
             log.error("a client could not be refused as it should", exc_info=error)
             request.decided = False
@@ -331,8 +337,10 @@ class Server(Engine):
                 request.respond(200, result)
             elif isinstance(result, tuple):
                 request.respond(*result)
-        except Refusal as refusal:
-            request.respond(refusal.status, refusal.message)
-        except Exception:
-            log.exception("%s %s has failed", request.method, request.path)
-            request.respond(500, "Internal server error\n")
+        except Exception as error:
+            status, text = 500, "Internal server error\n"
+            if isinstance(error, Refusal) and isinstance(error.status, int) and 200 <= error.status <= 599:
+                status, text = error.status, error.message
+            else:
+                log.exception("%s %s has failed", request.method, request.path)
+            request.respond(status, text.encode("utf-8", "replace"), {"content-type": "text/plain; charset=utf-8"})

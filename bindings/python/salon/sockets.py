@@ -85,7 +85,7 @@ class Socket:
     ``emit``, ``send`` and ``disconnect`` work, too; for the rest there is :meth:`Server.call_soon`.
     """
 
-    __slots__ = ("server", "id", "namespace", "data", "connected", "recovered", "_place", "_sid")
+    __slots__ = ("server", "id", "namespace", "data", "connected", "recovered", "_place", "_sid", "_tasks")
 
     def __init__(self, server: "Server", id: int, namespace: str, place: "Place") -> None:
         self.server = server
@@ -96,6 +96,7 @@ class Socket:
         self.recovered = False
         self._place = place
         self._sid: Optional[str] = None
+        self._tasks = 0
 
     def __repr__(self) -> str:
         return f"<salon.Socket {self.id:#x} of {self.namespace}>"

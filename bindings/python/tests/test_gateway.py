@@ -293,14 +293,21 @@ def test_builtin_generics_and_new_unions():
             call(salon.Message(None, "say", [[1], {"a": 1}], (), 0))
 
 
-def test_an_annotation_that_is_not_to_be_found_checks_nothing(hosted):
+def test_the_annotation_of_the_socket_need_not_be_found_those_of_arguments_must(hosted):
     host = hosted()
 
     @host.server.on("say")
     def say(socket: "NotImported", text: str):  # noqa: F821
         return text
 
-    assert host.websocket().ask("say", 7) == [7]
+    assert host.websocket().ask("say", "hi") == ["hi"]
+    assert host.websocket().ask("say", 7)[0]["message"] == "say: text: a text expected"
+
+    def lost(socket, text: "NotImported"):  # noqa: F821
+        pass
+
+    with pytest.raises(TypeError, match="NotImported"):
+        host.server.on("lost")(lost)
 
 
 def test_a_handler_that_cant_be_called_is_refused_where_it_is_written():

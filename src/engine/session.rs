@@ -53,6 +53,10 @@ pub(super) struct Session {
     pub(super) sockets: Vec<SocketId>,
     /// A packet some of whose attachments are still to come.
     pub(super) incomplete: Assembler,
+    /// All that was said before has been received when the next pong comes; and
+    /// has been, because a pong has come.
+    pub(super) asked_at: Millis,
+    pub(super) proven_at: Millis,
     pub(super) request: Arc<Request>,
 }
 
@@ -79,7 +83,7 @@ pub(super) struct Unclaimed {
 }
 
 impl Unclaimed {
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
@@ -116,6 +120,8 @@ impl Engine {
             answers: 0,
             sockets: Vec::new(),
             incomplete: Assembler::default(),
+            asked_at: self.now,
+            proven_at: self.now,
             request,
         });
         self.by_sid.insert(sid, key);
@@ -339,11 +345,29 @@ impl Engine {
                 let due = self.session_timers.taken_at();
                 let since = if self.now <= due + LATE_MS { due } else { self.now };
                 self.session_timers.set(key, Timer::Pong, since);
+                self.note_asked(key);
                 self.say_packet(key, say::PING);
             }
             Timer::Pong => self.end_session(key, Reason::PingTimeout, None),
             // Nobody came for the last words.
             _ => self.forget_session(key, None),
+        }
+    }
+
+    /// A ping may overtake what waits in a queue, so that its pong proves only
+    /// something if nothing does.
+    fn note_asked(&mut self, key: u32) {
+        let Some(session) = self.sessions.get_mut(key as usize) else { return };
+        if self.queues.get(session.queue as usize).is_some_and(|queue| queue.is_empty()) {
+            session.asked_at = self.now;
+        }
+    }
+
+    /// A client has answered its ping.
+    pub(super) fn take_pong(&mut self, key: u32) {
+        self.session_timers.set(key, Timer::Ping, self.now);
+        if let Some(session) = self.session_mut(key) {
+            session.proven_at = session.asked_at;
         }
     }
 

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("stats", 5),
     ("lib", 5),
     ("ffi", 6),
+    ("fuzzing", 6),
 ];
 
 /// Neighbours that may not know each other.

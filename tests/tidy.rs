@@ -64,8 +64,10 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
 ];
 
 /// Files that may wait by the clock, and why no condition or fake clock serves.
-const SLEEPERS: &[(&str, &str)] =
-    &[("tests/deadlines.rs", "a host that sleeps for longer than a deadline is what it is about")];
+const SLEEPERS: &[(&str, &str)] = &[
+    ("tests/deadlines.rs", "a host that sleeps for longer than a deadline is what it is about"),
+    ("tests/soak", "churn over minutes is what it is about"),
+];
 
 /// Folders and files that a document may name by path from the root.
 const TOP: &[&str] =
@@ -228,7 +230,13 @@ fn documents_name_only_what_exists() {
     let mut faults = Vec::new();
     let names: BTreeSet<String> =
         files("").iter().filter_map(|path| Some(path.rsplit('/').next()?.into())).collect();
-    for document in ["README.md", "ARCHITECTURE.md", "examples/standalone/protocol.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "docs/operations.md",
+        "examples/standalone/protocol.md",
+    ] {
         for (line, word, alone) in words_in_code(&read(document)) {
             if looks_like_a_path(&word) && !root().join(&word).exists() {
                 faults.push(format!("{document}:{line}: `{word}` does not exist"));

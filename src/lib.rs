@@ -38,6 +38,9 @@ mod engine;
 mod event;
 #[doc(hidden)]
 pub mod ffi;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod net;
 mod remote;

@@ -26,6 +26,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("stats", 5),
     ("lib", 5),
     ("ffi", 6),
+    ("fuzzing", 6),
 ];
 
 /// Neighbours that may not know each other.
@@ -74,6 +75,7 @@ const SLEEPERS: &[(&str, &str)] = &[
         "handlers that wait, and loops that have nothing to do, are what it is about",
     ),
     ("bindings/python/tests/test_signals.py", "signals come at any moment of a turn"),
+    ("tests/soak", "churn over minutes is what it is about"),
 ];
 
 /// Folders and files that a document may name by path from the root.
@@ -255,7 +257,13 @@ fn documents_name_only_what_exists() {
     let mut faults = Vec::new();
     let names: BTreeSet<String> =
         files("").iter().filter_map(|path| Some(path.rsplit('/').next()?.into())).collect();
-    for document in ["README.md", "ARCHITECTURE.md", "examples/standalone/protocol.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "docs/operations.md",
+        "examples/standalone/protocol.md",
+    ] {
         for (line, word, alone) in words_in_code(&read(document)) {
             if looks_like_a_path(&word) && !root().join(&word).exists() {
                 faults.push(format!("{document}:{line}: `{word}` does not exist"));

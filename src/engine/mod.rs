@@ -31,8 +31,8 @@ mod say;
 mod session;
 mod socketio;
 pub(crate) mod stats;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 mod timers;
 pub(crate) mod turn;
 mod upgrade;

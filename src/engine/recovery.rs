@@ -70,7 +70,8 @@ pub(super) struct Gone {
     pub(super) rooms: Vec<String>,
     pub(super) user: u64,
     since: u64,
-    at: Millis,
+    /// What was said before this moment has reached it.
+    proven_at: Millis,
     until: Millis,
 }
 
@@ -97,7 +98,7 @@ impl Recovery {
     }
 
     /// Whether nobody may come back, now or later.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn has_nobody(&self) -> bool {
         self.live.is_empty() && self.pids.is_empty() && self.gone.is_empty() && self.expiries.is_empty()
     }
@@ -160,8 +161,11 @@ impl Engine {
         outgoing: &Outgoing<'_>,
         offset: &str,
     ) -> Stored {
-        let sid =
-            |id: &SocketId| self.hub.get(*id).and_then(|socket| socket.sid()?.as_bytes().try_into().ok());
+        // Who is away may come back under the same sid.
+        let sid = |id: &SocketId| match self.hub.get(*id) {
+            Some(socket) => socket.sid()?.as_bytes().try_into().ok(),
+            None => self.recovery.gone.values().find(|gone| gone.socket == *id).map(|gone| gone.sid),
+        };
         let names = |names: &mut dyn Iterator<Item = &&str>| names.map(|name| Box::from(*name)).collect();
         let mut text = Vec::new();
         dialect::write(&mut text, &nsp, outgoing, Some(offset));
@@ -266,7 +270,8 @@ impl Engine {
         let nsp = self.hub.namespace(entry.namespace).map_or("", |entry| &entry.name).into();
         let rooms = self.hub.rooms_of(socket).unwrap_or_default();
         let rooms: Vec<String> = rooms.into_iter().map(str::to_owned).collect();
-        let gone = Gone { socket, nsp, sid, pid, rooms, user: entry.user, since, at: self.now, until };
+        let proven_at = self.session(entry.owner).map_or(0, |session| session.proven_at);
+        let gone = Gone { socket, nsp, sid, pid, rooms, user: entry.user, since, proven_at, until };
         self.recovery.gone.insert(pid, gone);
         self.recovery.expiries.push_back((until, pid, socket));
         true
@@ -314,10 +319,11 @@ impl Engine {
         (fits && self.has_all_since(gone, number)).then_some((pid, number))
     }
 
-    /// Whether nothing is lost of what a socket may have missed.
+    /// Whether nothing is lost of what a socket may have missed. An event that
+    /// was given up after it had reached the socket is none of these.
     fn has_all_since(&self, gone: &Gone, number: u64) -> bool {
         let (lost, lost_at) = self.recovery.lost;
-        number >= lost || lost_at + self.heartbeat() < gone.at
+        number >= lost || lost_at < gone.proven_at
     }
 
     /// Takes a socket back, if neither it nor what it missed has been given up

@@ -60,6 +60,10 @@ pub(super) struct Session {
     pub(super) sockets: Vec<SocketId>,
     /// A packet some of whose attachments are still to come.
     pub(super) incomplete: Assembler,
+    /// All that was said before has been received when the next pong comes; and
+    /// has been, because a pong has come.
+    pub(super) asked_at: Millis,
+    pub(super) proven_at: Millis,
     pub(super) request: Arc<Request>,
 }
 
@@ -86,7 +90,7 @@ pub(super) struct Unclaimed {
 }
 
 impl Unclaimed {
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
@@ -126,6 +130,8 @@ impl Engine {
             answers: 0,
             sockets: Vec::new(),
             incomplete: Assembler::default(),
+            asked_at: self.now,
+            proven_at: self.now,
             request,
         });
         self.by_sid.insert(sid, key);
@@ -345,6 +351,7 @@ impl Engine {
                 let due = self.session_timers.taken_at();
                 let since = if self.now <= due + LATE_MS { due } else { self.now };
                 self.session_timers.set(key, Timer::Pong, since);
+                self.note_asked(key);
                 self.say_packet(key, say::PING);
             }
             Timer::Pong => {
@@ -356,6 +363,23 @@ impl Engine {
                 self.stats.count_breach(Limit::DropTimeout);
                 self.forget_session(key, None);
             }
+        }
+    }
+
+    /// A ping may overtake what waits in a queue, so that its pong proves only
+    /// something if nothing does.
+    fn note_asked(&mut self, key: u32) {
+        let Some(session) = self.sessions.get_mut(key as usize) else { return };
+        if self.queues.get(session.queue as usize).is_some_and(|queue| queue.is_empty()) {
+            session.asked_at = self.now;
+        }
+    }
+
+    /// A client has answered its ping.
+    pub(super) fn take_pong(&mut self, key: u32) {
+        self.session_timers.set(key, Timer::Ping, self.now);
+        if let Some(session) = self.session_mut(key) {
+            session.proven_at = session.asked_at;
         }
     }
 

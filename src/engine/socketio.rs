@@ -84,7 +84,7 @@ impl Engine {
                 self.take_attachment(session, bytes)
             }
             Ok(Transported::Pong(_)) => {
-                self.session_timers.set(session, Timer::Ping, self.now);
+                self.take_pong(session);
                 Flow::Go
             }
             // Only servers ping.

@@ -183,7 +183,7 @@ impl Acks {
     }
 
     /// Whether nothing is open.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn is_empty(&self) -> bool {
         self.asked.is_empty() && self.deadlines.is_empty() && self.owed.is_empty()
     }

@@ -142,6 +142,10 @@ impl Listener {
     }
 
     pub(super) fn accept(&mut self) -> io::Result<(Transport, Option<SocketAddr>)> {
+        #[cfg(all(test, target_os = "linux"))]
+        if let Some(error) = super::faults::accept() {
+            return Err(error);
+        }
         match &mut self.door {
             Door::Tcp(listener) => {
                 listener.accept().map(|(stream, peer)| (Transport::tcp(stream), Some(peer)))

@@ -7,9 +7,13 @@
 //! in one call. Interests are registered once and never changed (the poll is
 //! edge-triggered), so which connections have bytes waiting is kept here.
 
+#[cfg(all(test, target_os = "linux"))]
+mod faults;
 mod listener;
 pub(crate) mod mailbox;
 mod send;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 mod transport;
 
 use std::{
@@ -173,7 +177,12 @@ impl Net {
 
     /// Waits for the system to say that something has changed.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
+        let Self { poll, events, .. } = self;
+        #[cfg(not(all(test, target_os = "linux")))]
+        let polled = poll.poll(events, timeout);
+        #[cfg(all(test, target_os = "linux"))]
+        let polled = faults::wait().map_or_else(|| poll.poll(events, timeout), Err);
+        match polled {
             Ok(()) => Ok(()),
             // A signal: whoever asked to be waked by it gets a turn.
             Err(error) if error.kind() == ErrorKind::Interrupted => {

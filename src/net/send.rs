@@ -12,6 +12,10 @@ impl Wire for Transports {
         let Some(transport) = self.get_mut(connection) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
+        #[cfg(all(test, target_os = "linux"))]
+        if let Some(planned) = super::faults::send(pieces) {
+            return send_as_planned(transport, pieces, planned);
+        }
         send(transport, pieces)
     }
 
@@ -20,6 +24,18 @@ impl Wire for Transports {
             transport.finish();
         }
     }
+}
+
+/// A short send, or an error. Behind it comes an edge.
+#[cfg(all(test, target_os = "linux"))]
+fn send_as_planned(
+    transport: &mut Transport,
+    pieces: &[IoSlice<'_>],
+    planned: io::Result<usize>,
+) -> io::Result<usize> {
+    transport.owes_writable = !matches!(&planned, Err(error) if error.kind() != io::ErrorKind::WouldBlock);
+    let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+    send(transport, &[IoSlice::new(bytes.get(..planned?).unwrap_or_default())])
 }
 
 #[cfg(any(

@@ -18,6 +18,11 @@ pub(crate) struct Transport {
     pub(super) read_closed: bool,
     /// It is in the ready list.
     pub(super) listed: bool,
+    /// A test has failed a call, and owes the edge that would follow.
+    #[cfg(test)]
+    pub(super) owes_readable: bool,
+    #[cfg(test)]
+    pub(super) owes_writable: bool,
 }
 
 #[derive(Debug)]
@@ -34,15 +39,33 @@ impl Transport {
         if let Err(error) = stream.set_nodelay(true) {
             log::debug!("TCP_NODELAY: {error}");
         }
-        Self { stream: Stream::Tcp(stream), readable: false, read_closed: false, listed: false }
+        Self::new(Stream::Tcp(stream))
     }
 
     #[cfg(unix)]
     pub(super) fn unix(stream: mio::net::UnixStream) -> Self {
-        Self { stream: Stream::Unix(stream), readable: false, read_closed: false, listed: false }
+        Self::new(Stream::Unix(stream))
+    }
+
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            readable: false,
+            read_closed: false,
+            listed: false,
+            #[cfg(test)]
+            owes_readable: false,
+            #[cfg(test)]
+            owes_writable: false,
+        }
     }
 
     pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        #[cfg(all(test, target_os = "linux"))]
+        if let Some(error) = super::faults::read() {
+            self.owes_readable = error.kind() == io::ErrorKind::WouldBlock;
+            return Err(error);
+        }
         match &mut self.stream {
             Stream::Tcp(stream) => stream.read(space),
             #[cfg(unix)]

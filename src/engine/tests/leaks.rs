@@ -27,34 +27,6 @@ impl Salon {
         assert!(self.kernel.pipes.iter().all(|pipe| pipe.dropped));
         self.assert_empty();
     }
-
-    pub(super) fn assert_empty(&self) {
-        let engine = &self.engine;
-        assert!(engine.connections.is_empty() && engine.queues.is_empty());
-        assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));
-        assert!(engine.dirty.is_empty() && engine.resuming.is_empty() && engine.wanting.is_empty());
-        assert!(
-            engine.dead.is_empty()
-                && engine.handshakes.is_empty()
-                && engine.protocols.is_empty()
-                && engine.announced.is_empty()
-        );
-        assert!(engine.sessions.is_empty() && engine.by_sid.is_empty() && engine.unclaimed.is_empty());
-        assert!(
-            engine.doors.is_empty() && engine.guard_timers.deadline().is_none() && engine.auths.is_empty()
-        );
-        assert!(engine.recovery.has_nobody());
-        assert!(engine.acks.is_empty());
-        assert!(engine.flood.is_idle());
-        assert_eq!(engine.timeout(), None);
-        let stats = engine.stats();
-        assert_eq!((stats.connections, stats.sessions, stats.sockets, stats.rooms), (0, 0, 0, 0));
-        for socket in &self.sockets {
-            assert!(engine.hub().get(*socket).is_none());
-        }
-        let (announced, gone) = (self.sockets.len() as u64, crate::engine::reason::Reason::ALL);
-        assert_eq!(gone.iter().map(|reason| stats.disconnects(*reason)).sum::<u64>(), announced);
-    }
 }
 
 #[test]

@@ -2,22 +2,45 @@
 //! send goes in as bytes, and what a user would see is asserted: bytes on the
 //! wire, events, close codes. Events are shown as lines, sockets and questions
 //! by the order in which they came up: `connect #0 /`.
+//!
+//! The simulation (`chaos.rs`) is there for the fuzzer, too, and without the rest
+//! much of the harness is idle.
+#![cfg_attr(fuzzing, allow(dead_code))]
+#![allow(clippy::unwrap_used)]
 
+#[cfg(test)]
 mod acks;
 mod chaos;
+#[cfg(test)]
 mod closing;
+#[cfg(test)]
 mod control;
+mod crowd;
+#[cfg(test)]
 mod deadlines;
+#[cfg(test)]
 mod doors;
+#[cfg(test)]
 mod goodbyes;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod leaks;
+mod ledger;
+#[cfg(test)]
 mod model;
+mod network;
+#[cfg(test)]
 mod order;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod slow;
+#[cfg(test)]
 mod splits;
+#[cfg(test)]
 mod splits_sessions;
+#[cfg(test)]
 mod turns;
 mod wire;
 
@@ -53,6 +76,11 @@ struct Salon {
     busy: bool,
     /// Where the next clients come from.
     from: Option<std::net::SocketAddr>,
+}
+
+/// Plays what a script decides, byte by byte.
+pub(crate) fn play_script(script: &[u8]) {
+    chaos::Chaos::of_script(script).play();
 }
 
 /// Cases of a property, unless the variable SALON_CASES says another number.
@@ -214,17 +242,22 @@ impl Salon {
     fn quiet(&mut self) -> Vec<String> {
         let mut lines = self.turn();
         for _ in 0..10_000 {
-            let waiting = |pipe: &Pipe| {
-                let readable = pipe.is_readable() && self.engine.wants_bytes(pipe.key);
-                readable || (pipe.refused && pipe.room > 0 && !pipe.dropped)
-            };
-            let has_work = self.engine.has_work() || self.engine.is_dirty();
-            if !has_work && !self.kernel.pipes.iter().any(waiting) {
+            if self.is_quiet() {
                 return lines;
             }
             lines.extend(self.turn());
         }
         panic!("the server never rests: {lines:?}");
+    }
+
+    /// Whether there is nothing to do without waiting.
+    fn is_quiet(&self) -> bool {
+        let waiting = |pipe: &Pipe| {
+            let readable = pipe.is_readable() && self.engine.wants_bytes(pipe.key);
+            readable || (pipe.refused && pipe.room > 0 && !pipe.dropped)
+        };
+        let has_work = self.engine.has_work() || self.engine.is_dirty();
+        !has_work && !self.kernel.pipes.iter().any(waiting)
     }
 
     /// Time passes, and what is due happens.
@@ -301,6 +334,35 @@ impl Salon {
     fn respond(&mut self, number: usize, status: u16, body: &str) -> bool {
         let request = self.requests[number];
         self.tell(|engine| engine.respond(request, status, &[], body.as_bytes())).unwrap()
+    }
+
+    /// All tables are empty, and everybody who came has gone.
+    fn assert_empty(&self) {
+        let engine = &self.engine;
+        assert!(engine.connections.is_empty() && engine.queues.is_empty());
+        assert_eq!((engine.chunks.bytes(), engine.partial_bytes, engine.queued_bytes), (0, 0, 0));
+        assert!(engine.dirty.is_empty() && engine.resuming.is_empty() && engine.wanting.is_empty());
+        assert!(
+            engine.dead.is_empty()
+                && engine.handshakes.is_empty()
+                && engine.protocols.is_empty()
+                && engine.announced.is_empty()
+        );
+        assert!(engine.sessions.is_empty() && engine.by_sid.is_empty() && engine.unclaimed.is_empty());
+        assert!(
+            engine.doors.is_empty() && engine.guard_timers.deadline().is_none() && engine.auths.is_empty()
+        );
+        assert!(engine.recovery.has_nobody());
+        assert!(engine.acks.is_empty());
+        assert!(engine.flood.is_idle());
+        assert_eq!(engine.timeout(), None);
+        let stats = engine.stats();
+        assert_eq!((stats.connections, stats.sessions, stats.sockets, stats.rooms), (0, 0, 0, 0));
+        for socket in &self.sockets {
+            assert!(engine.hub().get(*socket).is_none());
+        }
+        let (announced, gone) = (self.sockets.len() as u64, crate::engine::reason::Reason::ALL);
+        assert_eq!(gone.iter().map(|reason| stats.disconnects(*reason)).sum::<u64>(), announced);
     }
 
     // How events are shown.

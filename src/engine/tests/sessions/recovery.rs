@@ -442,3 +442,33 @@ fn memory_of_what_was_kept_is_given_back() {
     assert_eq!(salon.engine.recovery.deadline(), None);
     assert!(salon.engine.recovery.bytes() < 500, "only the newest is there");
 }
+
+#[test]
+fn what_is_not_for_one_who_is_away_is_not_for_it_when_it_is_back() {
+    let mut salon = recovering(|_| ());
+    let (client, memory) = salon.member();
+    salon.drops(client);
+    // Its id is stale by now, and it has not come back.
+    salon.turn();
+    let to = except(all(), salon.socket(0));
+    salon.emit(&to, "mine", "[]");
+    let (_, lines, frames) = salon.comes_back(&memory);
+    assert_eq!((lines, frames), (vec!["connect #1 /".to_owned()], vec![yes(&memory)]));
+}
+
+#[test]
+fn nobody_is_back_who_was_dead_for_long_before_it_was_noticed() {
+    let mut salon = recovering(|recovery| recovery.events = 1);
+    let (client, memory) = salon.member();
+    salon.end(client, End::Reset);
+    salon.busy = true;
+    salon.emit(&all(), "given up", "[]");
+    salon.emit(&all(), "kept", "[]");
+    // A host that is held up for longer than a heartbeat.
+    salon.now += 100_000;
+    salon.turn();
+    salon.busy = false;
+    assert_eq!(salon.quiet(), [r#"gone #0 /: transport error, 1006 "transport error" []"#]);
+    let (_, _, frames) = salon.comes_back(&memory);
+    assert_fresh(&frames, &memory);
+}

@@ -163,6 +163,19 @@ fn nonsense_counts_as_well_and_what_is_kept_at_the_door() {
 }
 
 #[test]
+fn who_is_sent_away_for_what_was_kept_at_the_door_is_not_heard_after_that() {
+    let mut salon = Salon::new(slow_talk(2));
+    salon.engine.open("/door", Namespace::default().guarded()).unwrap();
+    let client = salon.websocket();
+    assert_eq!(salon.says(client, "40/door,"), ["asks #0 /door"]);
+    salon.write(client, [text("43/door,999[]").repeat(3), text("42/door,[\"a\"]")].concat());
+    assert_eq!(salon.quiet(), NOTHING);
+    salon.accept(0, &Accept::default()).unwrap();
+    let gone = r#"gone #0 /door: too many events, no code "too many events" []"#;
+    assert_eq!(salon.quiet(), ["connect #0 /door", gone]);
+}
+
+#[test]
 fn newcomer_in_the_place_of_who_flooded_begins_anew() {
     let mut salon = Salon::raw(slow_talk(1));
     for number in 0..5 {

@@ -306,7 +306,8 @@ impl Engine {
                 return end;
             }
         };
-        let exchange = Exchange { peer: source.or(*peer), ..Exchange::default() };
+        let is_nameless = source.is_none();
+        let exchange = Exchange { peer: source.or(*peer), is_nameless, ..Exchange::default() };
         self.set_state(key, State::Http(Box::new(exchange)));
         self.timers.set(key, Timer::Head, self.now);
         if let Some(source) = source {

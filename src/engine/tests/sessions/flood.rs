@@ -406,6 +406,13 @@ fn proxy_that_passes_bytes_through_says_first_whom_it_speaks_for() {
     salon.write(client, proxied("PROXY UNKNOWN\r\n"));
     assert_eq!(salon.quiet(), ["connect #3 /"]);
     assert_eq!(salon.origin(3), "10.0.0.1");
+    // A proxy that knows no address has passed the client's words on as well.
+    for (number, header) in [(4, &b"PROXY UNKNOWN\r\n"[..]), (5, b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0")] {
+        client = salon.connect();
+        salon.write(client, [header, &handshake_with("/", "X-Forwarded-For: 192.0.2.9\r\n")].concat());
+        assert_eq!(salon.quiet(), [format!("connect #{number} /")]);
+        assert_eq!(salon.origin(number), "10.0.0.1");
+    }
 }
 
 #[test]

@@ -212,7 +212,7 @@ impl Engine {
         if packet.body == Body::Disconnect {
             self.remove_from_session(key, socket);
             self.part(socket, Reason::ClientLeft, None, Reason::ClientLeft.as_str());
-        } else if matches!(packet.body, Body::Event { .. }) && !self.allows_event(socket) {
+        } else if matches!(packet.body, Body::Event { .. } | Body::Nothing) && !self.allows_event(socket) {
             return Flow::Over;
         } else if self.doors.contains_key(&socket) {
             self.keep(key, socket, packet, whole, attachments);

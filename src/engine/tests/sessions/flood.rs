@@ -152,12 +152,16 @@ fn nonsense_counts_as_well_and_what_is_kept_at_the_door() {
     assert_eq!(salon.quiet(), [TOO_MANY]);
     let told = salon.frames(client);
     assert_eq!(told.len(), 3);
+    let empty = salon.websocket_guest();
+    assert_eq!(salon.says(empty, "42"), NOTHING);
+    assert_eq!(salon.says(empty, "42"), NOTHING);
+    assert!(salon.says(empty, "42")[0].starts_with("gone #1 /: too many events"));
     assert!(told[..2].iter().all(|frame| frame.contains("exception")), "{told:?}");
     salon.engine.open("/door", Namespace::default().guarded()).unwrap();
     let client = salon.websocket();
-    assert_eq!(salon.says(client, "40/door,"), ["asks #1 /door"]);
+    assert_eq!(salon.says(client, "40/door,"), ["asks #2 /door"]);
     salon.write(client, text("42/door,[\"a\"]").repeat(3));
-    assert_eq!(salon.quiet(), [r#"gone #1 /door: too many events, no code "too many events" []"#]);
+    assert_eq!(salon.quiet(), [r#"gone #2 /door: too many events, no code "too many events" []"#]);
     let refused = r#"text 44/door,{"message":"too many events"}"#;
     assert_eq!(salon.frames(client), [refused, "close 1008 too many events"]);
 }

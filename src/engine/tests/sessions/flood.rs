@@ -109,6 +109,22 @@ fn flood_of_a_socketio_client_is_said_goodbye_to_so_that_it_does_not_come_back()
 }
 
 #[test]
+fn who_floods_and_does_not_read_is_said_goodbye_to_as_well() {
+    let mut salon = Salon::new(slow_talk(1));
+    let client = salon.websocket_guest();
+    salon.room(client, 0);
+    for _ in 0..2 {
+        salon.emit_to(0, "unread", "[]").unwrap();
+        assert_eq!(salon.quiet(), NOTHING);
+    }
+    salon.write(client, text("42[\"a\"]").repeat(2));
+    assert_eq!(salon.quiet().len(), 2);
+    salon.room(client, usize::MAX);
+    salon.quiet();
+    assert_eq!(salon.frames(client), ["text 41", "close 1008 too many events"]);
+}
+
+#[test]
 fn flood_by_polling_is_said_goodbye_to_and_the_packets_behind_it_are_dropped() {
     let mut salon = Salon::new(slow_talk(2));
     let sid = salon.guest();

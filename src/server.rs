@@ -165,7 +165,8 @@ impl Server {
     /// connection that is there gets 503. Go on polling until
     /// [`Stopped`](crate::Event::Stopped): what was said before is still
     /// delivered, and who does not answer is cut off after
-    /// [`close_timeout_ms`](Limits::close_timeout_ms).
+    /// [`close_timeout_ms`](Limits::close_timeout_ms). Sessions on polling have a
+    /// second to fetch their last words.
     pub fn shutdown(&mut self) {
         self.net.stop_listening();
         self.engine_now().close();

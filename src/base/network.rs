@@ -56,12 +56,20 @@ impl FromStr for Network {
         }
         let (address, bits) = text.split_once('/').map_or((text, None), |(it, bits)| (it, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let most: u8 = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
         if bits > most {
             return Err(wrong());
         }
-        Ok(Self(Kind::Ip(address, bits)))
+        // An IPv4 address in the form of IPv6 is what it is of the other: peers
+        // are compared as that.
+        match address.to_canonical() {
+            IpAddr::V4(mapped) if address.is_ipv6() => {
+                let bits = bits.checked_sub(96).ok_or_else(wrong)?;
+                Ok(Self(Kind::Ip(mapped.into(), bits)))
+            }
+            _ => Ok(Self(Kind::Ip(address, bits))),
+        }
     }
 }
 
@@ -115,6 +123,10 @@ mod tests {
         assert!(holds("2001:db8::/32", "2001:db8:1::2") && !holds("2001:db8::/32", "2001:db9::"));
         // An IPv4 peer of a socket that listens for both.
         assert!(holds("10.0.0.0/8", "::ffff:10.1.2.3"));
+        // And networks that are written like that.
+        assert!(holds("::ffff:10.0.0.1", "10.0.0.1") && !holds("::ffff:10.0.0.1", "10.0.0.2"));
+        assert!(holds("::ffff:10.0.0.0/104", "10.255.0.1") && !holds("::ffff:10.0.0.0/104", "11.0.0.1"));
+        assert!(holds("::ffff:0.0.0.0/96", "203.0.113.9"));
         let unix: Network = "unix".parse().unwrap();
         assert!(unix.contains(None) && !unix.contains(Some([127, 0, 0, 1].into())));
         assert!(!"127.0.0.0/8".parse::<Network>().unwrap().contains(None));
@@ -122,7 +134,17 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_an_error_that_shows_it() {
-        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "localhost", "10.0.0.0/", "10.0.0.0/-1", "/8"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0/8",
+            "localhost",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "/8",
+            "::ffff:10.0.0.0/95",
+        ] {
             let error = bad.parse::<Network>().unwrap_err();
             assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
         }

@@ -66,6 +66,9 @@ pub(crate) struct Proxied {
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) peer: Option<std::net::SocketAddr>,
+    /// A proxy passes bytes through, and has not said whose: what the requests
+    /// say of that is their client's own word.
+    pub(crate) is_nameless: bool,
     pub(crate) head: HeadReader,
     /// A request whose body is on its way.
     pub(crate) body: Option<(Arc<Request>, BodyReader, Vec<u8>)>,

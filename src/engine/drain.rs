@@ -28,6 +28,8 @@ pub(super) struct Drain {
     /// When the next batch is due; after the last, when connections that speak
     /// HTTP are closed, over which last words may be fetched until then.
     next: Millis,
+    /// When all are to have been told, however long the pauses were.
+    until: Millis,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,7 @@ impl Engine {
         let left: VecDeque<Guest> = sessions.chain(plain).collect();
         let batches = (spread_ms / DRAIN_PAUSE_MS).max(1) as usize;
         let batch = left.len().div_ceil(batches).max(DRAIN_BATCH);
-        self.drain = Some(Drain { left, batch, next: self.now });
+        self.drain = Some(Drain { left, batch, next: self.now, until: self.now.saturating_add(spread_ms) });
         self.drain_on();
     }
 
@@ -83,13 +85,17 @@ impl Engine {
         if drain.next > self.now && !is_alone {
             return;
         }
-        let count = if is_alone { drain.left.len() } else { drain.batch.min(drain.left.len()) };
+        let is_late = drain.until <= self.now;
+        let count = if is_alone || is_late { drain.left.len() } else { drain.batch.min(drain.left.len()) };
         let batch: Vec<Guest> = drain.left.drain(..count).collect();
         let is_last = drain.left.is_empty();
         let mut jitter = [0; 2];
         (self.random)(&mut jitter);
         let jitter = Millis::from(u16::from_le_bytes(jitter)) % DRAIN_PAUSE_MS;
-        drain.next = self.now + if is_last { DRAIN_FETCH_MS } else { DRAIN_PAUSE_MS / 2 + jitter };
+        drain.next = match is_last {
+            true => self.now + DRAIN_FETCH_MS,
+            false => drain.until.min(self.now + DRAIN_PAUSE_MS / 2 + jitter),
+        };
         batch.into_iter().for_each(|guest| self.see_off(guest));
         if is_last {
             // Unless a session is still to be fetched by a poll, that was all.

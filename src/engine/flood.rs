@@ -217,11 +217,16 @@ impl Engine {
         let connection = match session::is_socketio(entry.route.format) {
             false => {
                 self.part(socket, reason, code, text);
+                self.cut_blocked(owner);
                 owner
             }
             true => {
                 let Some(session) = self.session(owner) else { return };
                 let (sockets, via) = (session.sockets.clone(), session.via);
+                // Before the goodbyes, which are not to be cut with the rest.
+                if let Via::WebSocket(connection) = via {
+                    self.cut_blocked(connection);
+                }
                 sockets.into_iter().for_each(|socket| self.dismiss_socket(owner, socket, reason, text));
                 match via {
                     Via::Polling => return self.close_session(owner, reason),
@@ -232,7 +237,7 @@ impl Engine {
                 }
             }
         };
-        self.close_frame(connection, code, text);
+        self.push_close(connection, code, text);
         self.finish(connection);
     }
 
@@ -306,7 +311,8 @@ impl Engine {
                 return end;
             }
         };
-        let exchange = Exchange { peer: source.or(*peer), ..Exchange::default() };
+        let is_nameless = source.is_none();
+        let exchange = Exchange { peer: source.or(*peer), is_nameless, ..Exchange::default() };
         self.set_state(key, State::Http(Box::new(exchange)));
         self.timers.set(key, Timer::Head, self.now);
         if let Some(source) = source {

@@ -207,15 +207,27 @@ impl Engine {
     /// Puts a close frame behind everything else. What the kernel has refused
     /// is cut before, at the next frame boundary: nobody waits for it any more.
     pub(super) fn close_frame(&mut self, key: u32, code: Option<u16>, text: &str) {
+        self.cut_blocked(key);
+        self.push_close(key, code, text);
+    }
+
+    /// Drops what waits for a client that does not read.
+    pub(super) fn cut_blocked(&mut self, key: u32) {
         let Some(connection) = self.connections.get(key as usize) else { return };
-        let queue_key = connection.queue;
-        let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
+        let Some(queue) = self.queues.get_mut(connection.queue as usize) else { return };
         if queue.blocked {
             let before = queue.bytes();
             queue.cut(&mut self.chunks);
             self.queued_bytes -= before - queue.bytes();
         }
-        self.push_frames(queue_key, 127, |out| frame::write_close(out, code, text));
+    }
+
+    /// A close frame behind all that waits.
+    pub(super) fn push_close(&mut self, key: u32, code: Option<u16>, text: &str) {
+        let Some(queue) = self.connections.get(key as usize).map(|connection| connection.queue) else {
+            return;
+        };
+        self.push_frames(queue, 127, |out| frame::write_close(out, code, text));
     }
 
     /// Puts a control frame in at the next frame boundary.

@@ -49,7 +49,10 @@ impl Engine {
                 end
             }
             Ok(Head::Whole { request, consumed }) => {
-                let peer = origin_of(&self.config, exchange.peer, &request);
+                let peer = match exchange.is_nameless {
+                    true => exchange.peer,
+                    false => origin_of(&self.config, exchange.peer, &request),
+                };
                 let request = request.arrived(peer, self.now);
                 self.take_request(key, request, at + consumed < end);
                 at + consumed

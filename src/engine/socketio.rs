@@ -212,7 +212,7 @@ impl Engine {
         if packet.body == Body::Disconnect {
             self.remove_from_session(key, socket);
             self.part(socket, Reason::ClientLeft, None, Reason::ClientLeft.as_str());
-        } else if matches!(packet.body, Body::Event { .. }) && !self.allows_event(socket) {
+        } else if matches!(packet.body, Body::Event { .. } | Body::Nothing) && !self.allows_event(socket) {
             return Flow::Over;
         } else if self.doors.contains_key(&socket) {
             self.keep(key, socket, packet, whole, attachments);
@@ -329,6 +329,10 @@ impl Engine {
         let claim = self.doors.get(&socket).and_then(|door| door.claim);
         self.admit_socket(key, socket, accept, claim);
         for Kept { packet, text, attachments } in self.open_door(socket) {
+            // What it said may have had it sent away.
+            if self.hub.get(socket).is_none_or(|entry| entry.stage != Stage::Live) {
+                break;
+            }
             let (whole, attachments) = self.own_all(text, attachments);
             self.take_said(socket, &packet, whole, attachments);
         }

@@ -165,6 +165,10 @@ impl Net {
         if !self.has_errands {
             self.run_errands(engine, now);
         }
+        // Another thread may just have shut the server down.
+        if engine.is_closed() {
+            self.stop_listening();
+        }
         self.accept(engine, now);
         self.read(engine, now);
         let transports = &self.transports;

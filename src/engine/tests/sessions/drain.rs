@@ -82,7 +82,14 @@ fn batches_are_larger_if_the_time_would_not_do() {
     let (batches, _) = salon.drain();
     let counts: Vec<usize> = batches.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [600; 5]);
-    assert!(batches[4].0 <= 600, "{batches:?}");
+    assert!(batches[4].0 <= 500, "{batches:?}");
+    // A host that comes late tells all that are left.
+    let mut salon = full_house(3_000);
+    salon.tell(|engine| engine.close_within(Duration::from_secs(1)));
+    salon.quiet();
+    assert_eq!((salon.seen_off(), salon.quiet().len()), (600, 0));
+    salon.after(500);
+    assert_eq!(salon.seen_off(), 2_400);
     let mut salon = full_house(1_000);
     salon.tell(|engine| engine.close_within(Duration::ZERO));
     assert_eq!(salon.seen_off(), 0, "nothing is sent outside a turn");

@@ -109,6 +109,22 @@ fn flood_of_a_socketio_client_is_said_goodbye_to_so_that_it_does_not_come_back()
 }
 
 #[test]
+fn who_floods_and_does_not_read_is_said_goodbye_to_as_well() {
+    let mut salon = Salon::new(slow_talk(1));
+    let client = salon.websocket_guest();
+    salon.room(client, 0);
+    for _ in 0..2 {
+        salon.emit_to(0, "unread", "[]").unwrap();
+        assert_eq!(salon.quiet(), NOTHING);
+    }
+    salon.write(client, text("42[\"a\"]").repeat(2));
+    assert_eq!(salon.quiet().len(), 2);
+    salon.room(client, usize::MAX);
+    salon.quiet();
+    assert_eq!(salon.frames(client), ["text 41", "close 1008 too many events"]);
+}
+
+#[test]
 fn flood_by_polling_is_said_goodbye_to_and_the_packets_behind_it_are_dropped() {
     let mut salon = Salon::new(slow_talk(2));
     let sid = salon.guest();
@@ -152,14 +168,31 @@ fn nonsense_counts_as_well_and_what_is_kept_at_the_door() {
     assert_eq!(salon.quiet(), [TOO_MANY]);
     let told = salon.frames(client);
     assert_eq!(told.len(), 3);
+    let empty = salon.websocket_guest();
+    assert_eq!(salon.says(empty, "42"), NOTHING);
+    assert_eq!(salon.says(empty, "42"), NOTHING);
+    assert!(salon.says(empty, "42")[0].starts_with("gone #1 /: too many events"));
     assert!(told[..2].iter().all(|frame| frame.contains("exception")), "{told:?}");
     salon.engine.open("/door", Namespace::default().guarded()).unwrap();
     let client = salon.websocket();
-    assert_eq!(salon.says(client, "40/door,"), ["asks #1 /door"]);
+    assert_eq!(salon.says(client, "40/door,"), ["asks #2 /door"]);
     salon.write(client, text("42/door,[\"a\"]").repeat(3));
-    assert_eq!(salon.quiet(), [r#"gone #1 /door: too many events, no code "too many events" []"#]);
+    assert_eq!(salon.quiet(), [r#"gone #2 /door: too many events, no code "too many events" []"#]);
     let refused = r#"text 44/door,{"message":"too many events"}"#;
     assert_eq!(salon.frames(client), [refused, "close 1008 too many events"]);
+}
+
+#[test]
+fn who_is_sent_away_for_what_was_kept_at_the_door_is_not_heard_after_that() {
+    let mut salon = Salon::new(slow_talk(2));
+    salon.engine.open("/door", Namespace::default().guarded()).unwrap();
+    let client = salon.websocket();
+    assert_eq!(salon.says(client, "40/door,"), ["asks #0 /door"]);
+    salon.write(client, [text("43/door,999[]").repeat(3), text("42/door,[\"a\"]")].concat());
+    assert_eq!(salon.quiet(), NOTHING);
+    salon.accept(0, &Accept::default()).unwrap();
+    let gone = r#"gone #0 /door: too many events, no code "too many events" []"#;
+    assert_eq!(salon.quiet(), ["connect #0 /door", gone]);
 }
 
 #[test]
@@ -393,6 +426,13 @@ fn proxy_that_passes_bytes_through_says_first_whom_it_speaks_for() {
     salon.write(client, proxied("PROXY UNKNOWN\r\n"));
     assert_eq!(salon.quiet(), ["connect #3 /"]);
     assert_eq!(salon.origin(3), "10.0.0.1");
+    // A proxy that knows no address has passed the client's words on as well.
+    for (number, header) in [(4, &b"PROXY UNKNOWN\r\n"[..]), (5, b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0")] {
+        client = salon.connect();
+        salon.write(client, [header, &handshake_with("/", "X-Forwarded-For: 192.0.2.9\r\n")].concat());
+        assert_eq!(salon.quiet(), [format!("connect #{number} /")]);
+        assert_eq!(salon.origin(number), "10.0.0.1");
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ def test_an_http_handler_that_raises_what_cannot_be_said_ends_nothing(hosted, an
     def page(request):
         raise answer()
 
+    host.start()
     for _ in range(2):
         with pytest.raises(urllib.error.HTTPError) as told:
             urllib.request.urlopen(f"http://127.0.0.1:{host.port}/x", timeout=PATIENCE_S)

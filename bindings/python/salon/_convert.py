@@ -22,10 +22,17 @@ def hints_of(function: Callable[..., Any], names: List[str]) -> Dict[str, Any]:
     if not inspect.isfunction(inner):
         inner = type(function).__call__
     wanted = {name: hint for name, hint in getattr(inner, "__annotations__", {}).items() if name in names}
-    near = inspect.getclosurevars(inner).nonlocals if inspect.isfunction(inner) else {}
+    near = {}
+    if inspect.isfunction(inner) and wanted:
+        for name, cell in zip(inner.__code__.co_freevars, inner.__closure__ or ()):
+            try:
+                near[name] = cell.cell_contents
+            except ValueError:
+                # A name that gets its value later.
+                pass
     try:
         holder = types.SimpleNamespace(__annotations__=wanted)
-        hints = typing.get_type_hints(holder, getattr(inner, "__globals__", {}), dict(near))
+        hints = typing.get_type_hints(holder, getattr(inner, "__globals__", {}), near)
     except (NameError, AttributeError) as error:
         raise TypeError(f"{function!r}: {error}; the types of arguments are looked up in the module") from None
     return {name: Any if hint is object else hint for name, hint in hints.items()}

@@ -117,6 +117,17 @@ def test_values_that_do_not_fit(value, hint):
         convert(value, hint, "it")
 
 
+def test_a_handler_may_use_what_gets_its_value_later(hosted):
+    host = hosted()
+
+    @host.server.on("add")
+    def add(socket, number: int):
+        return number + later
+
+    later = 1
+    assert host.websocket().ask("add", 1) == [2]
+
+
 def test_more_arguments_are_checked_as_the_rest_says(hosted):
     host = hosted()
 

@@ -74,6 +74,7 @@ const SLEEPERS: &[(&str, &str)] = &[
         "bindings/python/tests/test_aio.py",
         "handlers that wait, and loops that have nothing to do, are what it is about",
     ),
+    ("bindings/python/tests/test_faults.py", "handlers that wait are what it is about"),
     ("bindings/python/tests/test_signals.py", "signals come at any moment of a turn"),
     ("tests/soak", "churn over minutes is what it is about"),
 ];

@@ -151,7 +151,7 @@ impl Flood {
     }
 
     /// Whether nobody is counted any more.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_idle(&self) -> bool {
         let is_idle = |used: &Used| used.connections + used.sessions + used.refused == 0;
         self.forwarded.is_empty() && self.addresses.iter().all(|(_, used)| is_idle(used))

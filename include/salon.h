@@ -144,7 +144,7 @@ typedef enum salon_config_flag {
     // The trusted proxies say whom they speak for by the PROXY protocol, version
     // 1 or 2, at the start of each connection.
     SALON_CONFIG_PROXY_PROTOCOL = 1024,
-    // Bounds against floods in the fields that are zero, from socket_events_per_s
+    // Bounds against floods in the fields that are zero, from client_events_per_s
     // on: 20 events, 200 connections, 600 a minute, 100 sessions, 300 handshakes.
     SALON_CONFIG_AGAINST_FLOODS = 2048,
 } salon_config_flag;
@@ -327,8 +327,8 @@ typedef enum salon_limit {
     SALON_LIMIT_JSON_DEPTH = 26,
     // connections: accepting pauses.
     SALON_LIMIT_CONNECTIONS = 27,
-    // socket_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
-    SALON_LIMIT_SOCKET_EVENTS = 28,
+    // client_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
+    SALON_LIMIT_CLIENT_EVENTS = 28,
     // address_connections: 429.
     SALON_LIMIT_ADDRESS_CONNECTIONS = 29,
     // address_connects_per_min: 429.
@@ -473,12 +473,12 @@ typedef struct salon_config {
     // networks like "10.0.0.0/8", addresses, "unix", separated by commas. The
     // last address that they name and that is none of theirs is the client's.
     const char *trusted_proxies;
-    // Events that one socket may send in a second on average; over it close
+    // Events that one client may send in a second on average; over it close
     // code 1008, SALON_REASON_FLOOD. Default of this and the four below but
     // the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
-    uint32_t socket_events_per_s;
+    uint32_t client_events_per_s;
     // How many it may send at once. Default 200.
-    uint32_t socket_events_burst;
+    uint32_t client_events_burst;
     // Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
     // excepted; over it 429.
     uint32_t address_connections;

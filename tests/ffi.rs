@@ -529,7 +529,7 @@ fn structs_of_older_and_newer_callers_are_taken() {
 #[test]
 fn limits_against_floods_are_the_hosts_to_set_and_counted_by_their_number() {
     let limited = config(|config| {
-        (config.socket_events_per_s, config.socket_events_burst) = (1, 3);
+        (config.client_events_per_s, config.client_events_burst) = (1, 3);
         config.trusted_proxies = c"10.0.0.0/8, unix".as_ptr();
         config.flags = SALON_CONFIG_AGAINST_FLOODS as u32;
     });
@@ -544,7 +544,7 @@ fn limits_against_floods_are_the_hosts_to_set_and_counted_by_their_number() {
     let mut stats = salon_stats { size: size_of::<salon_stats>(), ..zeroed() };
     assert_eq!(unsafe { salon_server_stats(c.server, &raw mut stats) }, 0);
     assert_eq!(stats.disconnects[SALON_REASON_FLOOD as usize], 1);
-    assert_eq!(stats.breaches[SALON_LIMIT_SOCKET_EVENTS as usize], 1);
+    assert_eq!(stats.breaches[SALON_LIMIT_CLIENT_EVENTS as usize], 1);
     assert_eq!(stats.breaches.iter().sum::<u64>(), 1);
     let odd = config(|config| config.trusted_proxies = c"10.0.0.0/33".as_ptr());
     let mut server = ptr::null_mut();

@@ -24,7 +24,7 @@ fn limited(change: impl FnOnce(&mut Limits)) -> Host {
 
 #[test]
 fn who_talks_too_much_is_told_so_and_the_others_go_on() {
-    let host = limited(|limits| (limits.socket_events_per_s, limits.socket_events_burst) = (1, 20));
+    let host = limited(|limits| (limits.client_events_per_s, limits.client_events_burst) = (1, 20));
     let (mut loud, mut quiet) = (host.client("/"), host.client("/"));
     loud.greeting();
     for _ in 0..21 {
@@ -35,7 +35,7 @@ fn who_talks_too_much_is_told_so_and_the_others_go_on() {
     quiet.say("a", Value::Null);
     host.until("the quiet one was heard", |server| server.stats().messages_in == 22);
     let stats = host.with(|server| server.stats());
-    assert_eq!((stats.breaches(Limit::SocketEvents), stats.disconnects(Reason::Flood)), (1, 1));
+    assert_eq!((stats.breaches(Limit::ClientEvents), stats.disconnects(Reason::Flood)), (1, 1));
     assert_eq!(stats.sockets, 1);
 }
 

@@ -65,8 +65,8 @@ pub enum Limit {
     JsonDepth,
     /// [`connections`](crate::Limits::connections): accepting pauses.
     Connections,
-    /// [`socket_events_per_s`](crate::Limits::socket_events_per_s): close code 1008; to a Socket.IO client DISCONNECT before it.
-    SocketEvents,
+    /// [`client_events_per_s`](crate::Limits::client_events_per_s): close code 1008; to a Socket.IO client DISCONNECT before it.
+    ClientEvents,
     /// [`address_connections`](crate::Limits::address_connections): 429.
     AddressConnections,
     /// [`address_connects_per_min`](crate::Limits::address_connects_per_min): 429.
@@ -108,7 +108,7 @@ impl Limit {
         Self::NameBytes,
         Self::JsonDepth,
         Self::Connections,
-        Self::SocketEvents,
+        Self::ClientEvents,
         Self::AddressConnections,
         Self::AddressConnects,
         Self::AddressSessions,
@@ -147,7 +147,7 @@ impl Limit {
             Self::NameBytes => "name_bytes",
             Self::JsonDepth => "json_depth",
             Self::Connections => "connections",
-            Self::SocketEvents => "socket_events_per_s",
+            Self::ClientEvents => "client_events_per_s",
             Self::AddressConnections => "address_connections",
             Self::AddressConnects => "address_connects_per_min",
             Self::AddressSessions => "address_sessions",

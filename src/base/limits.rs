@@ -86,13 +86,13 @@ pub struct Limits {
     /// Open connections. [`UNLIMITED`] means as many as the system's limit of
     /// descriptors allows, less a reserve for the host.
     pub connections: u32,
-    /// Events that one socket may send in a second, on average: every message
+    /// Events that one client may send in a second, on average: every message
     /// of a client, but the acks that it was asked for. Over it, close code
     /// 1008; see [`Reason::Flood`](crate::Reason::Flood). [`UNLIMITED`] unless set,
     /// as are the four below.
-    pub socket_events_per_s: u32,
+    pub client_events_per_s: u32,
     /// How many of these it may send at once, after a pause.
-    pub socket_events_burst: u32,
+    pub client_events_burst: u32,
     /// Open connections of one address: an IPv4 address, or the 64 bits that an
     /// IPv6 provider gives out as one. [Trusted proxies] do not count. Over it:
     /// 429, and the connection is closed.
@@ -118,7 +118,7 @@ impl Limits {
     #[must_use]
     pub fn against_floods() -> Self {
         Self {
-            socket_events_per_s: 20,
+            client_events_per_s: 20,
             address_connections: 200,
             address_connects_per_min: 600,
             address_sessions: 100,
@@ -164,8 +164,8 @@ impl Default for Limits {
             json_depth: 64,
             turn_messages: 256,
             connections: UNLIMITED,
-            socket_events_per_s: UNLIMITED,
-            socket_events_burst: 200,
+            client_events_per_s: UNLIMITED,
+            client_events_burst: 200,
             address_connections: UNLIMITED,
             address_connects_per_min: UNLIMITED,
             address_sessions: UNLIMITED,

@@ -7,6 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{
     Engine,
     connection::{Connection, State},
+    plain::SHUTTING_DOWN,
     reason::Reason,
     say::millis,
 };
@@ -16,7 +17,10 @@ use crate::{
         id::SocketId,
         limits::{DRAIN_BATCH, DRAIN_FETCH_MS, DRAIN_PAUSE_MS, DRAIN_SPREAD_MS},
     },
-    codec::close::code,
+    codec::{
+        close::code,
+        response::{self, Answering},
+    },
     session,
 };
 
@@ -124,16 +128,24 @@ impl Engine {
     }
 
     /// What has not been fetched by now is forgotten, and nobody waits for an
-    /// answer on the connections that still speak HTTP.
+    /// answer on the connections that still speak HTTP; who is in the middle of a
+    /// request is told that there will be none.
     fn finish_idle(&mut self) {
         let sessions: Vec<u32> = self.sessions.iter().map(|(key, _)| key as u32).collect();
         sessions.into_iter().for_each(|key| self.forget_session(key, None));
         let idle = |(key, connection): (usize, &Connection)| match &connection.state {
-            State::Http(exchange) if exchange.asked.is_none() => Some(key as u32),
-            State::Proxied(_) => Some(key as u32),
+            State::Http(exchange) if exchange.asked.is_none() => {
+                Some((key as u32, exchange.head.has_begun() || exchange.body.is_some()))
+            }
+            State::Proxied(_) => Some((key as u32, false)),
             _ => None,
         };
-        let idle: Vec<u32> = self.connections.iter().filter_map(idle).collect();
-        idle.into_iter().for_each(|key| self.finish(key));
+        let idle: Vec<(u32, bool)> = self.connections.iter().filter_map(idle).collect();
+        for (key, has_begun) in idle {
+            if has_begun {
+                self.say_http(key, |out| response::write_fault(out, SHUTTING_DOWN, Answering::UNREADABLE));
+            }
+            self.finish(key);
+        }
     }
 }

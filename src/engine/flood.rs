@@ -1,4 +1,4 @@
-//! Too much from one client: events of a socket, connections and handshakes of
+//! Too much from one client: events of a client, connections and handshakes of
 //! an address; and which address that is, behind proxies that may say so.
 
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +40,8 @@ pub(super) struct Flood {
     handshakes: Option<Rate>,
     /// Some limit is about addresses.
     counts_addresses: bool,
-    /// By the index of a socket, if events are limited.
+    /// By a client's queue, if events are limited: it stays the same while the
+    /// client moves between transports, leaves namespaces and enters them again.
     speakers: Vec<Bucket>,
     addresses: Slab<Used>,
     by_block: SeededMap<Block, u32>,
@@ -82,7 +83,7 @@ impl Flood {
         let handshakes = a_minute(limits.address_handshakes_per_min);
         let most = limits.address_connections.min(limits.address_sessions);
         Self {
-            events: Rate::new(limits.socket_events_per_s, 1_000, limits.socket_events_burst),
+            events: Rate::new(limits.client_events_per_s, 1_000, limits.client_events_burst),
             connects,
             handshakes,
             counts_addresses: connects.is_some() || handshakes.is_some() || most != u32::MAX,
@@ -143,9 +144,9 @@ impl Flood {
         counted.into_iter().for_each(|counted| self.release(counted));
     }
 
-    /// A socket has left: who gets its place begins anew.
-    pub(super) fn forget_speaker(&mut self, socket: SocketId) {
-        if let Some(bucket) = self.speakers.get_mut(socket.index() as usize) {
+    /// A client's queue is over: who gets its place begins anew.
+    pub(super) fn forget_speaker(&mut self, queue: u32) {
+        if let Some(bucket) = self.speakers.get_mut(queue as usize) {
             *bucket = Bucket::default();
         }
     }
@@ -189,19 +190,20 @@ pub(super) fn origin_of(config: &Config, peer: Option<SocketAddr>, request: &Req
 }
 
 impl Engine {
-    // Events of a socket.
+    // Events of a client.
 
-    /// Whether a socket may send one more event. If not, its client is sent
-    /// away, and what it still sends is not heard.
+    /// Whether a socket's client may send one more event. If not, it is sent away,
+    /// and what it still sends is not heard.
     pub(super) fn allows_event(&mut self, socket: SocketId) -> bool {
         let Some(rate) = self.flood.events else { return true };
-        let index = socket.index() as usize;
+        let Some(entry) = self.hub.get(socket) else { return true };
+        let index = entry.route.queue as usize;
         if self.flood.speakers.len() <= index {
             self.flood.speakers.resize(index + 1, Bucket::default());
         }
         let allows = self.flood.speakers.get_mut(index).is_none_or(|bucket| bucket.take(rate, self.now));
         if !allows {
-            self.stats.count_breach(Limit::SocketEvents);
+            self.stats.count_breach(Limit::ClientEvents);
             self.expel(socket);
         }
         allows

@@ -589,6 +589,7 @@ impl Engine {
 
     fn free_queue(&mut self, key: u32) {
         if let Some(mut queue) = self.queues.try_remove(key as usize) {
+            self.flood.forget_speaker(key);
             self.queued_bytes -= queue.bytes();
             queue.clear(&mut self.chunks);
         }

@@ -256,7 +256,6 @@ impl Engine {
         let namespace = entry.namespace;
         self.close_acks(socket);
         self.forget_door(socket);
-        self.flood.forget_speaker(socket);
         self.drops.remove(&socket);
         self.protocols.remove(&socket);
         let nsp = self.namespace_span(namespace);

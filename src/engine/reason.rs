@@ -39,7 +39,7 @@ pub enum Reason {
     /// The server shuts down.
     Shutdown,
     /// It sent more events than it may
-    /// ([`socket_events_per_s`](crate::Limits::socket_events_per_s)).
+    /// ([`client_events_per_s`](crate::Limits::client_events_per_s)).
     Flood,
 }
 

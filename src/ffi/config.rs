@@ -48,7 +48,7 @@ pub enum salon_config_flag {
     /// The trusted proxies say whom they speak for by the PROXY protocol, version
     /// 1 or 2, at the start of each connection.
     SALON_CONFIG_PROXY_PROTOCOL = 1024,
-    /// Bounds against floods in the fields that are zero, from socket_events_per_s
+    /// Bounds against floods in the fields that are zero, from client_events_per_s
     /// on: 20 events, 200 connections, 600 a minute, 100 sessions, 300 handshakes.
     SALON_CONFIG_AGAINST_FLOODS = 2048,
 }
@@ -151,12 +151,12 @@ pub struct salon_config {
     /// networks like "10.0.0.0/8", addresses, "unix", separated by commas. The
     /// last address that they name and that is none of theirs is the client's.
     pub trusted_proxies: *const c_char,
-    /// Events that one socket may send in a second on average; over it close
+    /// Events that one client may send in a second on average; over it close
     /// code 1008, SALON_REASON_FLOOD. Default of this and the four below but
     /// the burst: SALON_UNLIMITED, or see SALON_CONFIG_AGAINST_FLOODS.
-    pub socket_events_per_s: u32,
+    pub client_events_per_s: u32,
     /// How many it may send at once. Default 200.
-    pub socket_events_burst: u32,
+    pub client_events_burst: u32,
     /// Connections of one address (IPv4, or 64 bits of IPv6), trusted proxies
     /// excepted; over it 429.
     pub address_connections: u32,
@@ -257,8 +257,8 @@ pub(super) unsafe fn config(given: *const salon_config) -> Result<Config> {
         json_depth: or(given.json_depth, default.json_depth),
         turn_messages: or(given.turn_messages, default.turn_messages),
         connections: or(given.connections, default.connections),
-        socket_events_per_s: or(given.socket_events_per_s, default.socket_events_per_s),
-        socket_events_burst: or(given.socket_events_burst, default.socket_events_burst),
+        client_events_per_s: or(given.client_events_per_s, default.client_events_per_s),
+        client_events_burst: or(given.client_events_burst, default.client_events_burst),
         address_connections: or(given.address_connections, default.address_connections),
         address_connects_per_min: or(given.address_connects_per_min, default.address_connects_per_min),
         address_sessions: or(given.address_sessions, default.address_sessions),
@@ -401,7 +401,7 @@ mod tests {
             ping_interval_ms ping_timeout_ms connect_timeout_ms upgrade_timeout_ms attachment_timeout_ms
             drop_timeout_ms unclaimed_sessions sessions namespaces waiting_bytes acks_owed acks_awaited
             attachments payload_packets poll_packets name_bytes rooms json_depth turn_messages connections
-            socket_events_per_s socket_events_burst address_connections address_connects_per_min
+            client_events_per_s client_events_burst address_connections address_connects_per_min
             address_sessions address_handshakes_per_min)
     }
 

@@ -447,8 +447,8 @@ pub enum salon_limit {
     SALON_LIMIT_JSON_DEPTH = 26,
     /// connections: accepting pauses.
     SALON_LIMIT_CONNECTIONS = 27,
-    /// socket_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
-    SALON_LIMIT_SOCKET_EVENTS = 28,
+    /// client_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
+    SALON_LIMIT_CLIENT_EVENTS = 28,
     /// address_connections: 429.
     SALON_LIMIT_ADDRESS_CONNECTIONS = 29,
     /// address_connects_per_min: 429.

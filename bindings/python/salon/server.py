@@ -31,7 +31,7 @@ class Server(Engine):
     `address` is "host:port", "[v6]:port" or "unix:/path", or several of them; port 0 takes a free one. `origins` says
     which web pages may connect: None is no check, "*" all, "same" those of the host and port that the request is for,
     or a list of origins. `trusted_proxies` are networks whose X-Forwarded-For (or PROXY header, with
-    `proxy_protocol`) is believed; `against_floods` bounds events of a socket, and connections, sessions and handshakes
+    `proxy_protocol`) is believed; `against_floods` bounds events of a client, and connections, sessions and handshakes
     of an address. Limits are bytes, numbers or seconds; None is the default, ``salon.UNLIMITED`` none at all.
 
     A server belongs to the thread that polls it. From other threads, ``emit``, ``send`` and ``disconnect`` may be

@@ -407,9 +407,9 @@ const BOUNDS: &[Bound] = &[
         reason: None,
     },
     Bound {
-        limit: Limit::SocketEvents,
+        limit: Limit::ClientEvents,
         at: 5,
-        set: |limits, to| (limits.socket_events_per_s, limits.socket_events_burst) = (1, to),
+        set: |limits, to| (limits.client_events_per_s, limits.client_events_burst) = (1, to),
         uses: |salon, count| salon.plain_says(text(r#"{"event":"a"}"#).repeat(count as usize)),
         over: "close 1008 too many events",
         reason: Some(Reason::Flood),

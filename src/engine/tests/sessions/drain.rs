@@ -208,3 +208,20 @@ fn server_stops_at_once_when_all_have_left_by_themselves() {
     assert_eq!((lines.len(), lines.last().unwrap().as_str()), (402, "stopped"), "{sid}");
     salon.assert_empty();
 }
+
+#[test]
+fn who_is_in_the_middle_of_a_request_is_told_that_there_is_no_answer() {
+    let mut config = config(|_| ());
+    config.http = true;
+    let mut salon = Salon::new(config);
+    let (head, body, silent) = (salon.connect(), salon.connect(), salon.connect());
+    salon.write(head, "GET / HTTP/1.1\r\nHost: a");
+    salon.write(body, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    salon.quiet();
+    salon.tell(Engine::close);
+    salon.quiet();
+    for (client, statuses) in [(head, &[503][..]), (body, &[503]), (silent, &[])] {
+        assert_eq!(salon.statuses(client), statuses);
+        assert!(salon.is_finished(client));
+    }
+}

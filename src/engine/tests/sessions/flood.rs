@@ -8,7 +8,7 @@ const TOO_MANY: &str = r#"gone #0 /: too many events, 1008 "too many events" []"
 
 /// So many events at once, and one a second from then on.
 fn slow_talk(burst: u32) -> Config {
-    config(|limits| (limits.socket_events_per_s, limits.socket_events_burst) = (1, burst))
+    config(|limits| (limits.client_events_per_s, limits.client_events_burst) = (1, burst))
 }
 
 impl Salon {
@@ -68,7 +68,7 @@ fn socket_may_say_as_much_as_the_burst_at_once_and_not_one_event_more() {
         assert_eq!(lines.contains(&TOO_MANY.to_owned()), is_too_many);
         let told: &[&str] = if is_too_many { &["close 1008 too many events"] } else { &[] };
         assert_eq!(salon.frames(client), told);
-        assert_eq!(salon.breaches(Limit::SocketEvents), u64::from(is_too_many));
+        assert_eq!(salon.breaches(Limit::ClientEvents), u64::from(is_too_many));
         let reason = crate::engine::reason::Reason::Flood;
         assert_eq!(salon.engine.stats().disconnects(reason), u64::from(is_too_many));
     }
@@ -93,8 +93,8 @@ fn flood_of_a_socketio_client_is_said_goodbye_to_so_that_it_does_not_come_back()
     let client = salon.websocket_guest();
     assert_eq!(salon.says(client, "40/b,"), ["connect #1 /b"]);
     salon.frames(client);
-    // Each socket has its own share.
-    for packet in ["42[\"a\"]", "42[\"a\"]", "42/b,[\"a\"]", "42/b,[\"a\"]"] {
+    // All sockets of a client have one share.
+    for packet in ["42[\"a\"]", "42/b,[\"a\"]"] {
         assert_eq!(salon.says(client, packet).len(), 1);
     }
     let flood = [text("42[\"a\"]"), text("42/b,[\"a\"]"), text("4x")].concat();
@@ -106,6 +106,20 @@ fn flood_of_a_socketio_client_is_said_goodbye_to_so_that_it_does_not_come_back()
     assert_eq!(salon.quiet(), gone);
     assert_eq!(salon.frames(client), ["text 41", "text 41/b,", "close 1008 too many events"]);
     assert_eq!(salon.engine.stats().sessions, 0);
+}
+
+#[test]
+fn to_leave_and_to_enter_again_fills_no_bucket() {
+    let mut salon = Salon::new(slow_talk(2));
+    let client = salon.websocket_guest();
+    assert_eq!(salon.says(client, "42[\"a\"]").len(), 1);
+    assert_eq!(salon.says(client, "42[\"a\"]").len(), 1);
+    assert_eq!(salon.says(client, "41").len(), 1);
+    assert_eq!(salon.says(client, "40").len(), 1);
+    assert_eq!(
+        salon.says(client, "42[\"a\"]"),
+        [r#"gone #1 /: too many events, no code "too many events" []"#]
+    );
 }
 
 #[test]
@@ -205,7 +219,7 @@ fn newcomer_in_the_place_of_who_flooded_begins_anew() {
         salon.end(client, End::Eof);
         salon.quiet();
     }
-    assert_eq!(salon.breaches(Limit::SocketEvents), 5);
+    assert_eq!(salon.breaches(Limit::ClientEvents), 5);
 }
 
 #[test]

@@ -58,8 +58,8 @@ def _ask_now(
     attachments: Attachments,
     timeout_ms: int,
 ) -> None:
-    binary, count = pieces(attachments)
-    message = _api.Message(ctypes.sizeof(_api.Message), name, data, len(data), binary, count, 0, timeout_ms)
+    parts, count = pieces(attachments)
+    message = _api.Message(ctypes.sizeof(_api.Message), name, data, len(data), parts, count, 0, timeout_ms)
     number, lib = ctypes.c_uint64(), server._mine()
     if isinstance(whom, Socket):
         code = lib.salon_socket_emit_with_ack(server._handle, whom.id, message, timeout_ms, ctypes.byref(number))
@@ -106,9 +106,9 @@ def pieces(attachments: Attachments) -> Tuple[Any, int]:
     if not attachments:
         return None, 0
     kept = [ctypes.c_char_p(one) for one in attachments]
-    binary = (_api.Bytes * len(kept))()
-    for piece, one, data in zip(binary, kept, attachments):
+    parts = (_api.Bytes * len(kept))()
+    for piece, one, data in zip(parts, kept, attachments):
         piece.ptr, piece.len = ctypes.cast(one, ctypes.c_void_p).value, len(data)
     # An attribute, so that the bytes live as long as the array.
-    binary._kept = kept  # type: ignore[attr-defined]
-    return binary, len(kept)
+    parts._kept = kept  # type: ignore[attr-defined]
+    return parts, len(kept)

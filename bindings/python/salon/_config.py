@@ -24,8 +24,15 @@ _FLAGS_OFF = {
     "upgrade": _api.CONSTANTS["SALON_CONFIG_NO_UPGRADE"],
     "socketio": _api.CONSTANTS["SALON_CONFIG_NO_SOCKETIO"],
 }
-DIALECTS = {None: 0, "json": 1, "raw": 2}
-_OVERFLOWS = {"disconnect": 0, "drop": 1}
+DIALECTS = {
+    None: _api.CONSTANTS["SALON_DIALECT_DEFAULT"],
+    "json": _api.CONSTANTS["SALON_DIALECT_JSON"],
+    "raw": _api.CONSTANTS["SALON_DIALECT_RAW"],
+}
+_OVERFLOWS = {
+    "disconnect": _api.CONSTANTS["SALON_OVERFLOW_DISCONNECT"],
+    "drop": _api.CONSTANTS["SALON_OVERFLOW_DROP"],
+}
 
 
 def ms(seconds: float, what: str, least: int) -> int:
@@ -42,7 +49,7 @@ def choice(choices: Mapping[Any, int], name: Any, what: str) -> int:
         raise InvalidError(f"{name!r} is not {what}: {wanted}") from None
 
 
-def texts(given: Any, wanted: str) -> bytes:
+def joined(given: Any, wanted: str) -> bytes:
     listed = [given] if isinstance(given, str) else list(given)
     if not listed or any(not isinstance(one, str) or "\0" in one for one in listed):
         raise InvalidError(wanted)
@@ -58,9 +65,9 @@ def configuration(given: Dict[str, Any]) -> _api.Config:
         config.flags |= 0 if given[name] else bit
     config.overflow = choice(_OVERFLOWS, given["overflow"], "an overflow")
     if given["origins"] is not None:
-        config.allowed_origins = texts(given["origins"], "origins are texts; None is no check")
+        config.allowed_origins = joined(given["origins"], "origins are texts; None is no check")
     if given["trusted_proxies"] is not None:
-        config.trusted_proxies = texts(given["trusted_proxies"], "trusted proxies are texts; None is none")
+        config.trusted_proxies = joined(given["trusted_proxies"], "trusted proxies are texts; None is none")
     path = given["socketio_path"]
     if path is not None:
         if not isinstance(path, str) or "\0" in path:

@@ -78,14 +78,13 @@ _KINDS = {
 
 def convert(value: Any, hint: Any, where: str) -> Any:
     """The value as the type that `hint` names. Raises a :class:`Refusal` that tells the client what is expected."""
-    if (type(value) is hint and hint is not float) or hint is Any or hint is inspect.Parameter.empty:
+    if (type(value) is hint and hint is not float) or hint is Any:
         return value
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if not inner and origin in (list, dict, tuple):
+    origin = _ABSTRACT.get(origin or hint, origin)
+    if origin in (list, dict, tuple) and not inner:
         # As `typing.List` without more.
-        return _is(value, list if origin is tuple else origin, where)
-    if origin in _ABSTRACT:
-        origin = _ABSTRACT[origin]
+        return _is(value, dict if origin is dict else list, where)
     if origin in _UNIONS:
         return _one_of(value, inner, where)
     if origin is typing.Literal:
@@ -103,8 +102,6 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         if len(value) != len(inner):
             raise Refusal(f"{where}: a list of {len(inner)} expected", 400)
         return tuple(convert(one, kind, f"{where}[{i}]") for i, (one, kind) in enumerate(zip(value, inner)))
-    if origin is typing.Annotated if hasattr(typing, "Annotated") else False:
-        return convert(value, inner[0], where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _object(value, hint, where)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -121,7 +118,6 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 
 def _is(value: Any, kind: Any, where: str) -> Any:
-    kind = type(None) if kind is None else kind
     if kind is float and type(value) is int and abs(value) < _LARGEST:
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):

@@ -29,6 +29,7 @@ from typing import (
 )
 
 from . import _api, gateway
+from ._api import CONSTANTS
 from ._asks import ask, end, pieces
 from ._config import DIALECTS, choice, configuration, ms
 from ._json import Attachments, Encoder, binary
@@ -62,6 +63,11 @@ Headers = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
 
 UNLIMITED = _api.UNLIMITED
 """No limit, for every limit where none makes sense."""
+
+GUARDED = CONSTANTS["SALON_NAMESPACE_GUARDED"]
+REQUIRE_SUBPROTOCOL = CONSTANTS["SALON_NAMESPACE_REQUIRE_SUBPROTOCOL"]
+SEND_TEXT = CONSTANTS["SALON_SEND_TEXT"]
+SEND_VOLATILE = CONSTANTS["SALON_SEND_VOLATILE"]
 
 # An event where it lies, for the unpacking.
 _event_at = (ctypes.c_char * ctypes.sizeof(_api.Event)).from_address
@@ -244,41 +250,20 @@ class Engine:
         """
         if not self._pending:
             self._turn(-1 if timeout is None else ms(timeout, "the timeout", least=0))
-        events: List[Event] = []
-        while self._pending:
-            item = self._pending.popleft()
-            if isinstance(item, Event):
-                events.append(item)
-            else:
-                self._call(item)
-        return events
+        return list(self._happened())
 
     def __iter__(self) -> Iterator[Event]:
         """All events, until the server is shut down. A loop that breaks off loses none."""
         while True:
-            while self._pending:
-                item = self._pending.popleft()
-                if isinstance(item, Event):
-                    yield item
-                else:
-                    self._call(item)
+            yield from self._happened()
             if self._stopped:
                 return
             self._turn(_LONGEST_WAIT_MS)
 
     def run(self) -> None:
         """Handles events until the server is shut down. Ctrl-C ends it with KeyboardInterrupt."""
-        pending, dispatch = self._pending, self.dispatch
-        while True:
-            while pending:
-                item = pending.popleft()
-                if isinstance(item, Event):
-                    dispatch(item)
-                else:
-                    self._call(item)
-            if self._stopped:
-                return
-            self._turn(_LONGEST_WAIT_MS)
+        for event in self:
+            self.dispatch(event)
 
     def flush(self) -> None:
         """Writes out what was said. Seldom needed: every turn begins with it."""
@@ -377,7 +362,7 @@ class Engine:
         count = len(subprotocols)
         config = _api.NamespaceConfig(
             ctypes.sizeof(_api.NamespaceConfig),
-            options["guarded"] * 1 + options["require_subprotocol"] * 2,
+            options["guarded"] * GUARDED + options["require_subprotocol"] * REQUIRE_SUBPROTOCOL,
             choice(DIALECTS, options["dialect"], "a dialect"),
             (ctypes.c_char_p * count)(*map(self._name, subprotocols)),
             count,
@@ -485,6 +470,16 @@ class Engine:
             if item is not None:
                 add(item)
 
+    def _happened(self) -> Iterator[Event]:
+        """The events of the last turn that have not been taken. What was to be called among them is called."""
+        pending = self._pending
+        while pending:
+            item = pending.popleft()
+            if isinstance(item, Event):
+                yield item
+            else:
+                self._call(item)
+
     def _call(self, call: Callable[[], Any]) -> None:
         """Calls what was to be called later. What it raises must not end the loop."""
         try:
@@ -548,8 +543,8 @@ class Engine:
             return
         data, attachments = self._encode(args)
         lib = self._mine()
-        binary, count = pieces(attachments)
-        answer = lib.salon_ack_answer(self._handle, message.ack, data, len(data), binary, count)
+        parts, count = pieces(attachments)
+        answer = lib.salon_ack_answer(self._handle, message.ack, data, len(data), parts, count)
         if answer not in (NotFoundError.code, BackpressureError.code):
             self._check(answer)
         message.ack = 0
@@ -565,8 +560,8 @@ class Engine:
             room = audience.one_room()
             if room is not None:
                 return self._check(self._room_emit(self._handle, *room, name, data, len(data)))
-        binary, count = pieces(attachments)
-        message = _api.Message(ctypes.sizeof(_api.Message), name, data, len(data), binary, count, flags, 0)
+        parts, count = pieces(attachments)
+        message = _api.Message(ctypes.sizeof(_api.Message), name, data, len(data), parts, count, flags, 0)
         if is_here:
             return self._check(self._lib.salon_server_emit(self._handle, audience.native(), message, None))
         self._check(self._lib.salon_remote_emit(self._remote, audience.native(), message))
@@ -620,10 +615,10 @@ class Engine:
         return encoder.encode(args)
 
     def _raw(self, data: Union[str, bytes], volatile: bool) -> Tuple[bytes, int]:
-        flags = 2 if volatile else 0
+        flags = SEND_VOLATILE if volatile else 0
         if isinstance(data, str):
             try:
-                return data.encode(), flags | 1
+                return data.encode(), flags | SEND_TEXT
             except UnicodeEncodeError as error:
                 raise InvalidError(f"the text can't be sent: {error}") from error
         return binary(data), flags

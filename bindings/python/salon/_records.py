@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Union
 
 from . import _api
+from ._api import CONSTANTS
 from ._json import decode, unwrap
 from ._texts import attachments_of, auth_of, texts
 from .errors import AckTimeoutError, ClosedError, InvalidError, Refusal
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
     from .server import Server
 
 
+TEXT = CONSTANTS["SALON_EVENT_FLAG_TEXT"]
+MAY_RETURN = CONSTANTS["SALON_EVENT_FLAG_MAY_RETURN"]
+ROOM_EVENTS = {
+    CONSTANTS["SALON_EVENT_ROOM_CREATED"]: RoomCreated,
+    CONSTANTS["SALON_EVENT_ROOM_DELETED"]: RoomDeleted,
+}
+MEMBER_EVENTS: Dict[int, Callable[[Any, str], Event]] = {
+    CONSTANTS["SALON_EVENT_JOINED"]: Joined,
+    CONSTANTS["SALON_EVENT_LEFT"]: Left,
+}
+
+
 def request(server: "Server", fields: Any) -> Optional[Event]:
     nsp = string_at(fields[6], fields[7]).decode()
     socket = server._socket_class(server, fields[2], nsp, server._place_of(nsp))
@@ -58,18 +71,14 @@ def connect(server: "Server", fields: Any) -> Optional[Event]:
 
 
 def disconnect(server: "Server", fields: Any) -> Optional[Event]:
-    may_return = bool(fields[14] & 2)
+    may_return = bool(fields[14] & MAY_RETURN)
     socket = server._sockets.get(fields[2]) if may_return else server._sockets.pop(fields[2], None)
     if socket is None:
         return None
     socket.connected = False
     rooms = texts(ctypes.cast(fields[12] or 0, ctypes.POINTER(_api.Bytes)), fields[13])
     text = string_at(fields[10], fields[11]).decode("utf-8", "replace")
-    try:
-        reason = Reason(fields[1])
-    except ValueError:
-        reason = Reason.POLICY_VIOLATION
-    return Disconnect(socket, reason, fields[4], text, rooms, may_return)
+    return Disconnect(socket, Reason(fields[1]), fields[4], text, rooms, may_return)
 
 
 def message(server: "Server", fields: Any) -> Union[None, Event, Callable[[], Any]]:
@@ -90,7 +99,7 @@ def message(server: "Server", fields: Any) -> Union[None, Event, Callable[[], An
 def data(server: "Server", fields: Any) -> Optional[Event]:
     socket = server._sockets.get(fields[2])
     data = string_at(fields[10], fields[11])
-    return None if socket is None else Data(socket, data.decode() if fields[14] & 1 else data)
+    return None if socket is None else Data(socket, data.decode() if fields[14] & TEXT else data)
 
 
 def ack(server: "Server", fields: Any) -> Optional[Callable[[], Any]]:
@@ -142,14 +151,12 @@ def http(server: "Server", fields: Any) -> Optional[Event]:
 
 
 def room(server: "Server", fields: Any) -> Optional[Event]:
-    kind = RoomCreated if fields[0] == 14 else RoomDeleted
-    return kind(string_at(fields[6], fields[7]).decode(), string_at(fields[8], fields[9]).decode())
+    return ROOM_EVENTS[fields[0]](string_at(fields[6], fields[7]).decode(), string_at(fields[8], fields[9]).decode())
 
 
 def member(server: "Server", fields: Any) -> Optional[Event]:
     socket = server._sockets.get(fields[2])
-    kind = Joined if fields[0] == 16 else Left
-    return None if socket is None else kind(socket, string_at(fields[8], fields[9]).decode())
+    return None if socket is None else MEMBER_EVENTS[fields[0]](socket, string_at(fields[8], fields[9]).decode())
 
 
 def upgraded(server: "Server", fields: Any) -> Optional[Event]:
@@ -163,22 +170,22 @@ def expired(server: "Server", fields: Any) -> Optional[Event]:
 
 
 MAKERS: Dict[int, Callable[[Any, Any], Any]] = {
-    1: request,
-    2: connect,
-    3: disconnect,
-    4: message,
-    5: ack,
-    6: drain,
-    7: timer,
-    8: post,
-    9: stopped,
-    11: acks_done,
-    12: data,
-    13: http,
-    14: room,
-    15: room,
-    16: member,
-    17: member,
-    18: upgraded,
-    19: expired,
+    CONSTANTS["SALON_EVENT_CONNECT_REQUEST"]: request,
+    CONSTANTS["SALON_EVENT_CONNECT"]: connect,
+    CONSTANTS["SALON_EVENT_DISCONNECT"]: disconnect,
+    CONSTANTS["SALON_EVENT_MESSAGE"]: message,
+    CONSTANTS["SALON_EVENT_ACK"]: ack,
+    CONSTANTS["SALON_EVENT_DRAIN"]: drain,
+    CONSTANTS["SALON_EVENT_TIMER"]: timer,
+    CONSTANTS["SALON_EVENT_POST"]: post,
+    CONSTANTS["SALON_EVENT_STOPPED"]: stopped,
+    CONSTANTS["SALON_EVENT_ACKS_DONE"]: acks_done,
+    CONSTANTS["SALON_EVENT_DATA"]: data,
+    CONSTANTS["SALON_EVENT_HTTP_REQUEST"]: http,
+    CONSTANTS["SALON_EVENT_ROOM_CREATED"]: room,
+    CONSTANTS["SALON_EVENT_ROOM_DELETED"]: room,
+    CONSTANTS["SALON_EVENT_JOINED"]: member,
+    CONSTANTS["SALON_EVENT_LEFT"]: member,
+    CONSTANTS["SALON_EVENT_UPGRADED"]: upgraded,
+    CONSTANTS["SALON_EVENT_EXPIRED"]: expired,
 }

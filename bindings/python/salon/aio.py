@@ -23,16 +23,15 @@ import asyncio
 import logging
 from functools import partial
 from threading import get_ident
-from typing import Any, Callable, Coroutine, Optional, Set, TypeVar
+from typing import Any, Coroutine, Optional, Set, TypeVar
 
 from . import _api
 from . import server as blocking
 from .errors import ClosedError, Refusal, StateError
-from .events import Event, Message
+from .events import Message
 from .sockets import Socket as BlockingSocket
 
 S = TypeVar("S", bound="Server")
-
 
 log = logging.getLogger("salon")
 
@@ -57,6 +56,7 @@ class Server(blocking.Server):
     """A :class:`salon.Server` that lives in an event loop."""
 
     _socket_class = Socket
+    _takes_coroutines = True
 
     _done: Optional["asyncio.Future[None]"] = None
     _timer: Optional[asyncio.TimerHandle] = None
@@ -130,13 +130,8 @@ class Server(blocking.Server):
             return
         try:
             self._turn(0)
-            pending = self._pending
-            while pending:
-                item = pending.popleft()
-                if isinstance(item, Event):
-                    self.dispatch(item)
-                else:
-                    self._call(item)
+            for event in self._happened():
+                self.dispatch(event)
             if self._stopped:
                 if not done.done():
                     done.set_result(None)
@@ -184,7 +179,3 @@ class Server(blocking.Server):
             message.socket._tasks -= 1
         if not task.cancelled() and task.exception() is not None:
             log.error("%r has failed", task, exc_info=task.exception())
-
-    def _can_call(self, function: Callable[..., Any]) -> None:
-        if not callable(function):
-            raise TypeError(f"a function is wanted, not {function!r}")

@@ -31,6 +31,13 @@ class Reason(enum.IntEnum):
     SHUTDOWN = 14
     FLOOD = 15
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Reason":
+        """A reason that a newer engine has and this package does not know."""
+        reason = int.__new__(cls, value)  # type: ignore[call-overload]
+        reason._name_, reason._value_ = f"REASON_{value}", value
+        return reason  # type: ignore[no-any-return]
+
 
 class Limit(enum.IntEnum):
     """A limit that clients can meet: a keyword of :class:`Server` by its name."""

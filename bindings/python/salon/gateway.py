@@ -3,7 +3,7 @@
 import inspect
 import logging
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 from ._convert import convert, hints_of, start_converting
 from .errors import Refusal
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .sockets import Socket
 
 log = logging.getLogger("salon")
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 LATER = object()
 """What a guard gives back that has not decided: the host accepts or rejects the request later."""
@@ -130,7 +128,7 @@ class Place:
 
     __slots__ = ("handlers", "any", "connect", "disconnect", "guards", "event_guards", "filter", "options")
 
-    def __init__(self, options: Optional[Dict[str, Any]] = None) -> None:
+    def __init__(self) -> None:
         self.handlers: Dict[str, Handler] = {}
         self.any: Optional[Handler] = None
         self.connect: List[Hook] = []
@@ -139,7 +137,7 @@ class Place:
         self.event_guards: List[EventGuard] = []
         self.filter: Optional[Filter] = None
         # How the namespace is open; None if that is not ours to say.
-        self.options = options
+        self.options: Optional[Dict[str, Any]] = None
 
 
 class Namespace:

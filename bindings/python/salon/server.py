@@ -39,6 +39,8 @@ class Server(Engine):
     after what was said before them.
     """
 
+    _takes_coroutines = False
+
     def of(self, namespace: Optional[str]) -> Audience:
         """Everybody in a namespace; None is the whole server."""
         return Audience(self, namespace)
@@ -176,7 +178,7 @@ class Server(Engine):
     def _can_call(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(f"a function is wanted, not {function!r}")
-        if is_async(function):
+        if is_async(function) and not self._takes_coroutines:
             raise TypeError(f"{function!r} is asynchronous: that takes a salon.aio.Server")
 
     def _place_of(self, namespace: str) -> Place:

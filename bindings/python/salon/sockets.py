@@ -7,6 +7,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 
 from . import _api
+from ._api import CONSTANTS
 from ._texts import auth_of, texts
 from .errors import InvalidError, NotFoundError, StateError
 
@@ -74,8 +75,15 @@ class Info:
     """When its handshake came, in seconds since 1970; 0 if that is not kept."""
 
 
-_PROTOCOLS = {1: "socketio", 2: "json", 3: "raw"}
-_TRANSPORTS = {1: "polling", 2: "websocket"}
+_PROTOCOLS = {
+    CONSTANTS["SALON_PROTOCOL_SOCKETIO"]: "socketio",
+    CONSTANTS["SALON_PROTOCOL_JSON"]: "json",
+    CONSTANTS["SALON_PROTOCOL_RAW"]: "raw",
+}
+_TRANSPORTS = {
+    CONSTANTS["SALON_TRANSPORT_POLLING"]: "polling",
+    CONSTANTS["SALON_TRANSPORT_WEBSOCKET"]: "websocket",
+}
 
 
 class Socket:
@@ -302,7 +310,7 @@ class Audience:
     @property
     def volatile(self) -> "Audience":
         """Leaving out those who are behind with what was sent before."""
-        return Audience(self.server, self._nsp, self._to, self._except, 1)
+        return Audience(self.server, self._nsp, self._to, self._except, CONSTANTS["SALON_MESSAGE_VOLATILE"])
 
     def emit(self, name: str, *args: Any) -> Optional[int]:
         """Sends an event. Answers to how many; None on other threads than the server's."""

@@ -6,7 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from typing import List, Sequence, Union
+from typing import List, Mapping, Sequence, Union
 
 import pytest
 from house import PATIENCE_S
@@ -69,12 +69,11 @@ def test_a_number_is_no_bytes(hosted):
 def test_what_is_asked_elsewhere_ends_though_the_server_does():
     server = salon.Server("127.0.0.1:0")
     answers = []
-    for ends in (server.close,):
-        asker = threading.Thread(target=lambda: answers.append(server.of("/").emit_with_ack("q", timeout=1)))
-        asker.start()
-        asker.join(PATIENCE_S)
-        assert not answers[0].done()
-        ends()
+    asker = threading.Thread(target=lambda: answers.append(server.of("/").emit_with_ack("q", timeout=1)))
+    asker.start()
+    asker.join(PATIENCE_S)
+    assert not answers[0].done()
+    server.close()
     with pytest.raises(salon.ClosedError):
         answers[0].result(PATIENCE_S)
 
@@ -110,7 +109,15 @@ def test_a_type_that_can_be_tried_in_too_many_ways_is_given_up():
 
 @pytest.mark.parametrize(
     "value,hint",
-    [(10**400, float), (float("inf"), float), (5, Sequence[str]), ([5], Sequence[str]), ({}, List)],
+    [
+        (10**400, float),
+        (float("inf"), float),
+        (5, Sequence[str]),
+        ([5], Sequence[str]),
+        ({}, List),
+        (5, Sequence),
+        ([], Mapping),
+    ],
 )
 def test_values_that_do_not_fit(value, hint):
     with pytest.raises(salon.Refusal):

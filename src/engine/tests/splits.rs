@@ -122,7 +122,8 @@ fn play(pieces: &[&[u8]], turn_messages: u32, blocked: bool) -> Trace {
     (lines, bytes, salon.is_finished(client))
 }
 
-fn listen(salon: &mut Salon, lines: &mut Vec<String>) {
+/// Lets the host answer requests at once, and otherwise only listen.
+pub(super) fn listen(salon: &mut Salon, lines: &mut Vec<String>) {
     loop {
         let (before, asked) = (lines.len(), salon.requests.len());
         lines.extend(salon.quiet());

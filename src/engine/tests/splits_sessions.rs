@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use super::{
-    splits::{cuts, pieces},
+    splits::{cuts, listen, pieces},
     wire::*,
     *,
 };
@@ -263,20 +263,6 @@ fn play(pieces: &[&[u8]], before: Before, turn_messages: u32) -> Trace {
     let counts = [stats.messages_in, stats.requests, stats.sessions, stats.refused_malformed];
     salon.end(client, End::Eof);
     (lines, bytes, polled, finished, salon.quiet(), counts)
-}
-
-/// The host answers requests at once, and otherwise only listens.
-fn listen(salon: &mut Salon, lines: &mut Vec<String>) {
-    loop {
-        let (before, asked) = (lines.len(), salon.requests.len());
-        lines.extend(salon.quiet());
-        for request in asked..salon.requests.len() {
-            salon.respond(request, 200, "here you are");
-        }
-        if lines.len() == before {
-            return;
-        }
-    }
 }
 
 fn turn_messages() -> impl Strategy<Value = u32> {

@@ -87,12 +87,18 @@ fn plain_strings(text: &str) -> Option<Elements> {
 /// How many bytes stand in a string for themselves, up to the first that ends
 /// it, begins an escape or may not be there.
 fn plain_length(bytes: &[u8]) -> usize {
-    // A block at a time, so that the loop compiles to vectors.
-    let (blocks, _) = bytes.as_chunks::<16>();
-    let is_plain = |block: &[u8; 16]| !block.iter().fold(false, |found, &byte| found | !plain(byte));
-    let whole = 16 * blocks.iter().take_while(|block| is_plain(block)).count();
-    let rest = bytes.get(whole..).unwrap_or_default();
-    whole + rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len())
+    // Whole blocks are looked at without a branch in them, so that the loops
+    // compile to vectors: long ones first, for long texts.
+    let long = bytes.as_chunks::<64>().0.iter().take_while(|block| all_plain(&block[..])).count() * 64;
+    let rest = bytes.get(long..).unwrap_or_default();
+    let short = rest.as_chunks::<16>().0.iter().take_while(|block| all_plain(&block[..])).count() * 16;
+    let rest = rest.get(short..).unwrap_or_default();
+    long + short + rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len())
+}
+
+#[inline(always)]
+fn all_plain(block: &[u8]) -> bool {
+    !block.iter().fold(false, |found, &byte| found | !plain(byte))
 }
 
 fn plain(byte: u8) -> bool {

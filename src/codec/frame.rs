@@ -150,19 +150,33 @@ pub(crate) fn unmask(payload: &mut [u8], mask: [u8; 4], offset: usize) -> bool {
     all_bits & 0x8080_8080_8080_8080 == 0 && rest_bits.is_ascii()
 }
 
-/// Copied and unmasked at a time: what stays in the innermost cache between the two.
-const BLOCK: usize = 4 << 10;
+/// Made room for and filled at a time: it stays in the innermost cache between the two.
+const BLOCK: usize = 2 << 10;
 
-/// Appends the payload to `out` without its mask.
+/// Appends the payload to `out` without its mask, in one pass; tells what
+/// [`unmask`] tells.
 #[inline]
-pub(crate) fn unmask_into(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4], offset: usize) {
+pub(crate) fn unmask_into(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4], offset: usize) -> bool {
+    let key = mask_word(mask, offset);
+    let (mut all_bits, mut rest_bits) = (0, 0);
     out.reserve(payload.len());
     // BLOCK is a multiple of four, so the mask starts at the same place in each.
     for block in payload.chunks(BLOCK) {
         let start = out.len();
-        out.extend_from_slice(block);
-        unmask(&mut out[start..], mask, offset);
+        out.resize(start + block.len(), 0);
+        let (to, to_rest) = out[start..].as_chunks_mut::<8>();
+        let (from, from_rest) = block.as_chunks::<8>();
+        for (to, from) in to.iter_mut().zip(from) {
+            let bare = u64::from_ne_bytes(*from) ^ key;
+            all_bits |= bare;
+            *to = bare.to_ne_bytes();
+        }
+        for ((to, from), key) in to_rest.iter_mut().zip(from_rest).zip(key.to_ne_bytes()) {
+            *to = from ^ key;
+            rest_bits |= *to;
+        }
     }
+    all_bits & 0x8080_8080_8080_8080 == 0 && rest_bits.is_ascii()
 }
 
 /// The header of a frame that a server sends, and how many of the bytes it takes.
@@ -339,7 +353,7 @@ mod tests {
                 assert_eq!(ascii, expected.is_ascii());
                 assert_eq!(in_place, expected);
                 let mut out = b"before".to_vec();
-                unmask_into(&mut out, &payload[..len], MASK, offset);
+                assert_eq!(unmask_into(&mut out, &payload[..len], MASK, offset), ascii);
                 assert_eq!(out, [b"before", &expected[..]].concat());
             }
         }

@@ -211,6 +211,28 @@ pub(crate) fn write(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends a frame whose payload `write` writes. It lies where it will stay if
+/// its length takes as many bytes to tell as that of `about` bytes; otherwise it
+/// is moved by the difference.
+#[inline(always)]
+pub(crate) fn write_with(out: &mut Vec<u8>, opcode: Opcode, about: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    // Lengths that the compiler knows: this is most of what a short message costs.
+    match about {
+        0..126 => out.extend_from_slice(&[0; 2]),
+        126..=0xffff => out.extend_from_slice(&[0; 4]),
+        _ => out.extend_from_slice(&[0; 10]),
+    }
+    let payload = out.len();
+    write(out);
+    let (header, header_len) = header(opcode, out.len() - payload);
+    match out.get_mut(start..payload) {
+        Some([first, second]) if header_len == 2 => [*first, *second] = [header[0], header[1]],
+        Some(place) if header_len == place.len() => place.copy_from_slice(&header[..header_len]),
+        _ => drop(out.splice(start..payload, header[..header_len].iter().copied())),
+    }
+}
+
 /// Appends a close frame. Without a code its body is empty, and the reason is
 /// left out; a reason that is too long is cut after a whole character.
 pub(crate) fn write_close(out: &mut Vec<u8>, code: Option<u16>, reason: &str) {
@@ -373,6 +395,14 @@ mod tests {
                 assert_eq!(frame_len(&out[..cut]), None);
             }
             assert_eq!(frame_len(&out[..header_len]), Some(out.len()));
+            // The same, whatever the length was thought to be.
+            for about in [0, 125, 126, 0xffff, 0x1_0000] {
+                let mut guessed = b"before".to_vec();
+                write_with(&mut guessed, Opcode::Binary, about, |out| {
+                    out.extend_from_slice(&vec![7; payload_len]);
+                });
+                assert!(guessed == [b"before", &out[..]].concat(), "{payload_len} {about}");
+            }
         }
         assert_eq!(header(Opcode::Text, 3).0[..2], [0x81, 3]);
     }

@@ -189,8 +189,9 @@ typedef enum salon_event_type {
     // An answer to a question of yours, or that none comes: socket, ack, code
     // (SALON_OK, SALON_ERR_TIMEOUT or SALON_ERR_CLOSED), data, attachments.
     SALON_EVENT_ACK = 5,
-    // A full send queue has room again, after a message was refused or dropped:
-    // socket, tag (how many since the last DRAIN). Only with SALON_OVERFLOW_DROP.
+    // A full send queue has room again, after a message was refused or dropped,
+    // or its socket leaves and DISCONNECT follows: socket, tag (how many since the
+    // last DRAIN). Only with SALON_OVERFLOW_DROP.
     SALON_EVENT_DRAIN = 6,
     // A timer fired: tag, ack (the timer).
     SALON_EVENT_TIMER = 7,
@@ -577,7 +578,9 @@ typedef struct salon_stats {
     uint64_t exceptions;
     // Volatile messages left out.
     uint64_t dropped_volatile;
-    // Messages dropped because a send queue was full.
+    // Messages dropped because a send queue was full. With SALON_OVERFLOW_DROP
+    // each is told by SALON_EVENT_DRAIN, when there is room again or its socket
+    // leaves.
     uint64_t dropped_full;
     // Malformed requests and handshakes.
     uint64_t refused_malformed;

@@ -41,7 +41,10 @@ pub struct Stats {
 
     /// Volatile messages that were not sent because the client was behind.
     pub dropped_volatile: u64,
-    /// Messages that were dropped because a send queue was full.
+    /// Messages that were dropped because a send queue was full. Under
+    /// [`Overflow::Drop`](crate::Overflow::Drop) each is told by a
+    /// [`Drain`](crate::Event::Drain), when there is room again or its socket leaves;
+    /// otherwise its client is disconnected.
     pub dropped_full: u64,
 
     /// Handshakes and requests refused because they were malformed or over a

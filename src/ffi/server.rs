@@ -495,7 +495,9 @@ pub struct salon_stats {
     pub exceptions: u64,
     /// Volatile messages left out.
     pub dropped_volatile: u64,
-    /// Messages dropped because a send queue was full.
+    /// Messages dropped because a send queue was full. With SALON_OVERFLOW_DROP
+    /// each is told by SALON_EVENT_DRAIN, when there is room again or its socket
+    /// leaves.
     pub dropped_full: u64,
     /// Malformed requests and handshakes.
     pub refused_malformed: u64,

@@ -190,7 +190,8 @@ class Data(_OfSocket):
 
 @dataclass(eq=False)
 class Drain(_OfSocket):
-    """A full send queue has room again, after `dropped` messages were refused (only with ``overflow="drop"``)."""
+    """A full send queue has room again, or its client leaves, after `dropped` messages to it were refused (only with
+    ``overflow="drop"``)."""
 
     __slots__ = ("dropped",)
 

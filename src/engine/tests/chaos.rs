@@ -335,7 +335,7 @@ impl Chaos {
             self.part(number().unwrap(), line);
         } else if line.starts_with("drain #") {
             let dropped: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
-            self.ledger.members.get_mut(&number().unwrap()).unwrap().dropped += dropped;
+            self.ledger.drop(number().unwrap(), dropped);
         } else if line.contains(" says ask [\"?") {
             let id = line.split('?').nth(1).unwrap().to_owned();
             let question: usize = line.rsplit(' ').next().unwrap().parse().unwrap();
@@ -402,6 +402,9 @@ impl Chaos {
         assert!(self.books.sockets.values().all(|told| *told == Told::Gone));
         assert!(self.books.single.is_empty() && self.books.many.is_empty(), "questions without an end");
         self.salon.turn();
+        let dropped = self.salon.engine.stats().dropped_full;
+        let is_told = self.salon.engine.config.overflow == Overflow::Drop;
+        assert_eq!(self.ledger.told_dropped, if is_told { dropped } else { 0 });
         assert!(self.salon.kernel.pipes.iter().all(|pipe| pipe.dropped));
         self.salon.assert_empty();
     }

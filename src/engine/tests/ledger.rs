@@ -42,6 +42,8 @@ pub(super) struct Ledger {
     said: Vec<Said>,
     /// Messages that clients have heard, each counted for each.
     pub(super) delivered: u64,
+    /// Messages that the host was told as dropped.
+    pub(super) told_dropped: u64,
 }
 
 impl Ledger {
@@ -77,6 +79,14 @@ impl Ledger {
         if let Some(member) = self.members.get_mut(&socket).filter(|member| member.is_guest) {
             member.owed.pop_back();
         }
+    }
+
+    /// The host is told that messages to a socket were dropped, which may be back
+    /// as another one.
+    pub(super) fn drop(&mut self, socket: usize, dropped: u64) {
+        self.told_dropped += dropped;
+        let mut members = self.members.values_mut();
+        members.find(|member| member.known_as.contains(&socket)).unwrap().dropped += dropped;
     }
 
     /// A client heard a message: it was for it, not yet heard, and none before

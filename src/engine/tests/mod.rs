@@ -352,7 +352,7 @@ impl Salon {
         assert!(
             engine.doors.is_empty() && engine.guard_timers.deadline().is_none() && engine.auths.is_empty()
         );
-        assert!(engine.recovery.has_nobody());
+        assert!(engine.recovery.has_nobody() && engine.drops.is_empty());
         assert!(engine.acks.is_empty());
         assert!(engine.flood.is_idle());
         assert_eq!(engine.timeout(), None);

@@ -326,7 +326,8 @@ typedef enum salon_limit {
     SALON_LIMIT_NAME_BYTES = 25,
     // json_depth: the session is closed, or exception.
     SALON_LIMIT_JSON_DEPTH = 26,
-    // connections: accepting pauses.
+    // connections: who comes then waits at the door. Counts each time that the
+    // last place was taken and somebody waited.
     SALON_LIMIT_CONNECTIONS = 27,
     // client_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
     SALON_LIMIT_CLIENT_EVENTS = 28,
@@ -338,6 +339,8 @@ typedef enum salon_limit {
     SALON_LIMIT_ADDRESS_SESSIONS = 31,
     // address_handshakes_per_min: 429, or CONNECT_ERROR.
     SALON_LIMIT_ADDRESS_HANDSHAKES = 32,
+    // mailbox_bytes: SALON_ERR_LIMIT to the thread that posts.
+    SALON_LIMIT_MAILBOX_BYTES = 33,
 } salon_limit;
 
 // How a client talks.
@@ -594,12 +597,12 @@ typedef struct salon_stats {
     uint64_t refused_guard;
     // Requests and handshakes that took too long.
     uint64_t refused_timeout;
-    // Times that accepting paused.
+    // Times that accepting paused, with clients at the door.
     uint64_t accept_pauses;
     // Sockets that are gone, by salon_reason; the rest is for reasons to come.
     uint64_t disconnects[32];
-    // How often clients have met a limit, by salon_limit; the rest is for
-    // limits to come.
+    // How often each limit was met, by salon_limit; the rest is for limits to
+    // come.
     uint64_t breaches[64];
 } salon_stats;
 
@@ -1239,6 +1242,9 @@ int salon_remote_reject(const struct salon_remote *remote,
 
 // Disconnects a client from its namespace.
 SALON_API int salon_remote_disconnect(const struct salon_remote *remote, salon_socket_id socket);
+
+// Like salon_server_shutdown(): who is not gone after `grace_ms` is cut off.
+SALON_API int salon_remote_shutdown_within(const struct salon_remote *remote, uint32_t grace_ms);
 
 // Shuts the server down; its clients have salon_config.close_timeout_ms to go.
 SALON_API int salon_remote_shutdown(const struct salon_remote *remote);

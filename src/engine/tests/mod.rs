@@ -228,7 +228,8 @@ impl Salon {
         }
         while engine.take_wanting().is_some() {}
         let unread = |key| kernel.by_key.get(&key).is_some_and(|&client| kernel.pipes[client].is_readable());
-        engine.handle_timeout(now, unread);
+        let more = kernel.pipes.iter().any(|pipe| pipe.is_readable() && engine.wants_bytes(pipe.key));
+        engine.handle_timeout(now, unread, more);
         engine.flush(kernel, now);
         engine.reap(|key| {
             let client = kernel.by_key.remove(&key).unwrap();

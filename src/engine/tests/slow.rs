@@ -140,8 +140,11 @@ fn dropped_messages_are_counted_and_told_when_there_is_room_again() {
     assert_eq!(salon.frames(client), ["text fine"]);
 }
 
+/// Makes a client leave.
+type Leaving = fn(&mut Salon, usize);
+
 /// How a client can be gone.
-const ENDS: [(&str, fn(&mut Salon, usize)); 9] = [
+const ENDS: [(&str, Leaving); 9] = [
     ("it says goodbye", |salon, client| salon.write(client, close(1_000, ""))),
     ("it closes its end", |salon, client| salon.end(client, End::Eof)),
     ("its connection is cut", |salon, client| salon.end(client, End::Reset)),

@@ -40,8 +40,9 @@ pub(super) struct Member {
 pub(super) struct Ledger {
     pub(super) members: BTreeMap<usize, Member>,
     said: Vec<Said>,
-    /// Messages that clients have heard, each counted for each.
-    pub(super) delivered: u64,
+    /// Messages that clients have heard, each counted for each: in their first
+    /// namespace, and in a second one.
+    pub(super) delivered: [u64; 2],
     /// Messages that the host was told as dropped.
     pub(super) told_dropped: u64,
 }
@@ -92,7 +93,6 @@ impl Ledger {
     /// A client heard a message: it was for it, not yet heard, and none before
     /// it that it had to hear is left out.
     pub(super) fn hear(&mut self, socket: usize, number: usize, length: usize, may_miss: bool) {
-        self.delivered += 1;
         assert_eq!(self.said[number].length, length, "message {number} was changed");
         let member = self.members.get_mut(&socket).unwrap();
         loop {

@@ -1,9 +1,11 @@
 //! The server that the load generator measures: `bench_server PORT`, plain
-//! WebSocket and Socket.IO on one port.
+//! WebSocket and Socket.IO on one port; it prints where it listens. Limits may
+//! follow by their names: `bench_server 0 queue_bytes=4194304`.
 //!
 //! Plain, in the raw dialect: `/echo` sends each message back; in `/room` the
 //! text `j:NAME` moves the client to a room and is sent back, and anything else
 //! goes to its whole room. Socket.IO in `/`: `echo`, `join` and `msg` do the same.
+#![allow(clippy::print_stdout)]
 
 use std::collections::HashMap;
 
@@ -11,8 +13,10 @@ use salon::{Config, Data, Dialect, Event, Events, Limits, Namespace, Result, Ser
 
 fn main() -> Result<()> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "9117".to_owned());
-    let limits = Limits { message_bytes: 4 << 20, queue_bytes: 64 << 20, ..Limits::default() };
+    let mut limits = Limits { message_bytes: 4 << 20, queue_bytes: 64 << 20, ..Limits::default() };
+    std::env::args().skip(2).for_each(|word| set(&mut limits, &word));
     let mut server = Server::bind(&format!("127.0.0.1:{port}"), Config { limits, ..Config::default() })?;
+    println!("listening on ws://{}/", server.addresses()[0]);
     for namespace in ["/echo", "/room"] {
         server.open(namespace, Namespace::default().dialect(Dialect::Raw))?;
     }
@@ -50,6 +54,20 @@ fn main() -> Result<()> {
             }
         }
     }
+}
+
+/// Sets a limit by a word such as `queue_bytes=4194304`.
+fn set(limits: &mut Limits, word: &str) {
+    let (name, value) = word.split_once('=').unwrap_or((word, ""));
+    let limit = match name {
+        "message_bytes" => &mut limits.message_bytes,
+        "queue_bytes" => &mut limits.queue_bytes,
+        "ping_interval_ms" => &mut limits.ping_interval_ms,
+        "ping_timeout_ms" => &mut limits.ping_timeout_ms,
+        "connections" => &mut limits.connections,
+        _ => panic!("{name}: no limit that can be set here"),
+    };
+    *limit = value.parse().unwrap_or_else(|error| panic!("{word}: {error}"));
 }
 
 /// The rooms by number; a socket's own is its host data.

@@ -1,9 +1,37 @@
-"""Starts a program that serves, learns its address from the line it prints, and ends it again."""
+"""Starts a program that serves, learns its address from the line it prints, and ends it again; and builds what is there
+to be started."""
 
+import os
 import re
+import resource
 import selectors
 import subprocess
 import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_FILES = 20_000
+
+
+def examples():
+    """The folder of the examples, built in release mode just now if they were not fresh."""
+    command = ["cargo", "build", "--quiet", "--locked", "--release", "--lib", "--examples"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute() / "release/examples"
+
+
+def load_generator():
+    """That of the benchmarks, built just now if it was not fresh."""
+    subprocess.run([ROOT / "benches/build", "load"], check=True, stdout=subprocess.DEVNULL)
+    return ROOT / "benches/out/bin/load"
+
+
+def allow_many_files():
+    """As many open files as the hard limit has, up to 20,000, for this process and those that it starts."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files
 
 
 class Host:

@@ -45,7 +45,14 @@ def report(results, about, sections):
 def of_rates(results):
     return f"""{results.used()} windows used, {results.dropped} disturbed ones dropped; where too few were calm,
 {results.disturbed} of the less disturbed ones were used. Rates are a second on one core; in brackets, per CPU second
-of the server, the fraction of what the system calls alone allow."""
+of the server, the fraction of what the system calls alone allow.{provisional(results)}"""
+
+
+def provisional(results):
+    """A warning, if the machine was not quiet."""
+    if results.disturbed <= results.used() / 10:
+        return ""
+    return "\n\n**Provisional: other programs used the machine meanwhile, so these figures mean little.**"
 
 
 OF_IDLE = """\
@@ -65,9 +72,10 @@ def main_figures(results, about):
     rows = [*rates_rows(results, scenarios, MAIN_PEERS, floor=False)]
     for title, scenario, key in MAIN_MEMORY:
         values = [results.of(peer, scenario, key) for peer in MAIN_PEERS]
-        rows.append([title, *("–" if value is None else bytes_of(value) for value in values)])
+        if any(values):
+            rows.append([title, *("–" if value is None else bytes_of(value) for value in values)])
     main = table(["", *(PEERS[name].title for name in MAIN_PEERS)], rows)
-    return main + "\n\n{date}, {machine}; {versions}.".format(**about)
+    return main + "\n\n{date}, {machine}; {versions}.".format(**about) + provisional(results)
 
 
 def rates_rows(results, scenarios, peers, floor=True):

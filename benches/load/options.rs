@@ -3,12 +3,13 @@
 use std::{fmt::Display, net::SocketAddrV4, str::FromStr};
 
 pub const USAGE: &str = "load MODE --url ws://127.0.0.1:PORT/PATH [options]
-modes: echo fanout rooms idle churn
+modes: echo fanout rooms idle slow churn
   --protocol ws|socketio|raw (ws)   --server-pid PID           --server-core N (0)
   --connections N (64)              --size BYTES (64)          --depth MESSAGES (1)
   --seconds S (1)                   --warmup SECONDS (0.4)     --repeat WINDOWS (1)
   --publishers N (1)                --rooms N (1)              --rate MESSAGES_A_SECOND (0: closed loop)
-  --messages N (3)                  --concurrency N (32)       --spin";
+  --messages N (3)                  --concurrency N (32)       --spin
+  --browser";
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mode {
@@ -16,6 +17,7 @@ pub enum Mode {
     Fanout,
     Rooms,
     Idle,
+    Slow,
     Churn,
 }
 
@@ -27,6 +29,7 @@ pub enum Protocol {
     SocketIo,
 }
 
+#[derive(Clone)]
 pub struct Options {
     pub mode: Mode,
     pub address: SocketAddrV4,
@@ -48,6 +51,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Never to sleep in the wait, so that the server's sends need not wake us.
     pub spin: bool,
+    /// Handshakes as long as those of browsers.
+    pub browser: bool,
 }
 
 impl Options {
@@ -57,6 +62,7 @@ impl Options {
             Some("fanout") => Mode::Fanout,
             Some("rooms") => Mode::Rooms,
             Some("idle") => Mode::Idle,
+            Some("slow") => Mode::Slow,
             Some("churn") => Mode::Churn,
             _ => return Err(USAGE.into()),
         };
@@ -79,14 +85,17 @@ impl Options {
             messages: 3,
             concurrency: 32,
             spin: false,
+            browser: false,
         };
         while let Some(name) = arguments.next() {
-            if name == "--spin" {
-                options.spin = true;
-                continue;
+            match &*name {
+                "--spin" => options.spin = true,
+                "--browser" => options.browser = true,
+                _ => {
+                    let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
+                    options.set(&name, &value).map_err(|error| format!("{name} {value}: {error}"))?;
+                }
             }
-            let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
-            options.set(&name, &value).map_err(|error| format!("{name} {value}: {error}"))?;
         }
         options.check()?;
         Ok(options)
@@ -152,6 +161,14 @@ impl Options {
         match self.protocol {
             Protocol::SocketIo => [b"42[\"", name.as_bytes(), b"\",\"", body, b"\"]"].concat(),
             _ => body.to_vec(),
+        }
+    }
+
+    /// The payload that enters a room.
+    pub fn join(&self, room: &str) -> Vec<u8> {
+        match self.protocol {
+            Protocol::SocketIo => self.event("join", room.as_bytes()),
+            _ => format!("j:{room}").into_bytes(),
         }
     }
 }

@@ -253,6 +253,27 @@ fn memory_counts_a_broadcast_once_and_comes_back_when_it_is_read() {
 }
 
 #[test]
+fn broadcast_of_a_megabyte_to_a_thousand_slow_readers_is_there_once() {
+    let mut salon = Salon::raw(Config::default());
+    let clients: Vec<usize> = (0..1_000).map(|_| salon.open()).collect();
+    clients.iter().for_each(|client| salon.room(*client, 0));
+    assert_eq!(salon.send(&all(), &"x".repeat(1_000_000)), 1_000);
+    assert!(salon.quiet().is_empty());
+    let stats = salon.engine.stats();
+    assert_eq!(stats.queued_bytes, 1_000 * 1_000_010);
+    assert!((1_000_010..1_100_000).contains(&stats.memory_bytes), "{}", stats.memory_bytes);
+    // It is there as long as one of them has not read it.
+    for some in clients.chunks(250) {
+        assert!(salon.engine.stats().memory_bytes > 1_000_000);
+        some.iter().for_each(|client| salon.room(*client, usize::MAX));
+        assert!(salon.quiet().is_empty());
+        assert!(some.iter().all(|client| salon.read(*client).len() == 1_000_010));
+    }
+    let stats = salon.engine.stats();
+    assert_eq!((stats.queued_bytes, stats.memory_bytes), (0, 0));
+}
+
+#[test]
 fn memory_of_unread_bodies_counts_and_who_holds_the_most_goes_first() {
     let mut salon = Salon::raw(config(|limits| limits.memory_bytes = 500_000));
     let chatting = salon.open();

@@ -16,10 +16,14 @@ const PROOF: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const MOST_HEAD_BYTES: usize = 8192;
 
 pub fn request(options: &Options) -> Vec<u8> {
+    request_for(&options.path, options)
+}
+
+pub fn request_for(path: &str, options: &Options) -> Vec<u8> {
     format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        options.path, options.address
+        options.address
     )
     .into_bytes()
 }
@@ -39,6 +43,15 @@ pub fn response_length(bytes: &[u8]) -> Result<Option<usize>, String> {
 /// A connection that is being made, from 127.0.0.`source`: one address has
 /// 28,000 ports only.
 pub fn connect_from(source: u8, to: SocketAddrV4) -> Result<OwnedFd, String> {
+    connect_by(to, Some(Ipv4Addr::new(127, 0, 0, source)))
+}
+
+/// One from 127.0.0.1. Binding thousands to an address takes the system long to find each a port; this does not.
+pub fn connect_fast(to: SocketAddrV4) -> Result<OwnedFd, String> {
+    connect_by(to, None)
+}
+
+fn connect_by(to: SocketAddrV4, from: Option<Ipv4Addr>) -> Result<OwnedFd, String> {
     let connecting = || -> Result<OwnedFd, Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
@@ -46,7 +59,9 @@ pub fn connect_from(source: u8, to: SocketAddrV4) -> Result<OwnedFd, String> {
         sockopt::set_socket_reuseaddr(&socket, true)?;
         // Closed with a reset, which leaves nothing behind in TIME_WAIT.
         sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO))?;
-        bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, source), 0))?;
+        if let Some(from) = from {
+            bind(&socket, &SocketAddrV4::new(from, 0))?;
+        }
         match connect(&socket, &to) {
             Err(error) if error != Errno::INPROGRESS => Err(error),
             _ => Ok(socket),

@@ -15,6 +15,7 @@ mod histogram;
 mod idle;
 mod machine;
 mod options;
+mod storm;
 mod websocket;
 mod window;
 
@@ -28,6 +29,7 @@ fn main() {
             Mode::Fanout | Mode::Rooms => broadcast::run(&options),
             Mode::Idle => idle::run(&options),
             Mode::Churn => churn::run(&options),
+            Mode::Storm => storm::run(&options),
         }
     });
     if let Err(error) = done {

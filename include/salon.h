@@ -189,8 +189,9 @@ typedef enum salon_event_type {
     // An answer to a question of yours, or that none comes: socket, ack, code
     // (SALON_OK, SALON_ERR_TIMEOUT or SALON_ERR_CLOSED), data, attachments.
     SALON_EVENT_ACK = 5,
-    // A full send queue has room again, after a message was refused or dropped:
-    // socket, tag (how many since the last DRAIN). Only with SALON_OVERFLOW_DROP.
+    // A full send queue has room again, after a message was refused or dropped,
+    // or its socket leaves and DISCONNECT follows: socket, tag (how many since the
+    // last DRAIN). Only with SALON_OVERFLOW_DROP.
     SALON_EVENT_DRAIN = 6,
     // A timer fired: tag, ack (the timer).
     SALON_EVENT_TIMER = 7,
@@ -325,7 +326,8 @@ typedef enum salon_limit {
     SALON_LIMIT_NAME_BYTES = 25,
     // json_depth: the session is closed, or exception.
     SALON_LIMIT_JSON_DEPTH = 26,
-    // connections: accepting pauses.
+    // connections: who comes then waits at the door. Counts each time that the
+    // last place was taken and somebody waited.
     SALON_LIMIT_CONNECTIONS = 27,
     // client_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
     SALON_LIMIT_CLIENT_EVENTS = 28,
@@ -337,6 +339,8 @@ typedef enum salon_limit {
     SALON_LIMIT_ADDRESS_SESSIONS = 31,
     // address_handshakes_per_min: 429, or CONNECT_ERROR.
     SALON_LIMIT_ADDRESS_HANDSHAKES = 32,
+    // mailbox_bytes: SALON_ERR_LIMIT to the thread that posts.
+    SALON_LIMIT_MAILBOX_BYTES = 33,
 } salon_limit;
 
 // How a client talks.
@@ -577,7 +581,9 @@ typedef struct salon_stats {
     uint64_t exceptions;
     // Volatile messages left out.
     uint64_t dropped_volatile;
-    // Messages dropped because a send queue was full.
+    // Messages dropped because a send queue was full. With SALON_OVERFLOW_DROP
+    // each is told by SALON_EVENT_DRAIN, when there is room again or its socket
+    // leaves.
     uint64_t dropped_full;
     // Malformed requests and handshakes.
     uint64_t refused_malformed;
@@ -591,12 +597,12 @@ typedef struct salon_stats {
     uint64_t refused_guard;
     // Requests and handshakes that took too long.
     uint64_t refused_timeout;
-    // Times that accepting paused.
+    // Times that accepting paused, with clients at the door.
     uint64_t accept_pauses;
     // Sockets that are gone, by salon_reason; the rest is for reasons to come.
     uint64_t disconnects[32];
-    // How often clients have met a limit, by salon_limit; the rest is for
-    // limits to come.
+    // How often each limit was met, by salon_limit; the rest is for limits to
+    // come.
     uint64_t breaches[64];
 } salon_stats;
 
@@ -1236,6 +1242,9 @@ int salon_remote_reject(const struct salon_remote *remote,
 
 // Disconnects a client from its namespace.
 SALON_API int salon_remote_disconnect(const struct salon_remote *remote, salon_socket_id socket);
+
+// Like salon_server_shutdown(): who is not gone after `grace_ms` is cut off.
+SALON_API int salon_remote_shutdown_within(const struct salon_remote *remote, uint32_t grace_ms);
 
 // Shuts the server down; its clients have salon_config.close_timeout_ms to go.
 SALON_API int salon_remote_shutdown(const struct salon_remote *remote);

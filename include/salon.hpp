@@ -635,6 +635,10 @@ public:
     void disconnect(salon_socket_id socket) const { detail::check(salon_remote_disconnect(raw_.get(), socket)); }
     /// Shuts the server down.
     void shutdown() const { detail::check(salon_remote_shutdown(raw_.get())); }
+    /// The same; who is not gone after `grace` is cut off.
+    void shutdown(std::chrono::milliseconds grace) const {
+        detail::check(salon_remote_shutdown_within(raw_.get(), detail::milliseconds(grace)));
+    }
     const salon_remote *raw() const noexcept { return raw_.get(); }
 
 private:

@@ -214,8 +214,9 @@ pub enum Event<'a> {
         /// The room.
         room: &'a str,
     },
-    /// A send queue that was full has room again; see
-    /// [`Overflow::Drop`](crate::Overflow::Drop).
+    /// A send queue that was full has room again, or its socket leaves: then its
+    /// Disconnect follows. See [`Overflow::Drop`](crate::Overflow::Drop). All of these
+    /// together tell what [`dropped_full`](crate::Stats::dropped_full) counts.
     Drain {
         /// Whose.
         socket: SocketId,

@@ -9,7 +9,7 @@ use crate::{
         engineio::{self, Packet, Pieces},
         http::{Head, HeadReader},
         message::{Body, ReadLimits, Reader, Unit},
-        socketio,
+        socketio, utf8,
     },
 };
 
@@ -111,6 +111,9 @@ pub fn engineio_payload(data: &[u8]) {
 pub fn socketio_packet(data: &[u8]) {
     let limits = Limits::default();
     let mut message = data.to_vec();
+    if !utf8::is_text(&message) {
+        return;
+    }
     let Ok(packet) = socketio::read(&mut message, &limits) else { return };
     let text = std::str::from_utf8(&message).expect("text stays text");
     if let Some(at) = packet.namespace {

@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     Accept, Audience, Config, Data, Error, Events, Limits, LocalAddress, Namespace, Payload, Protocol,
     Remote, Request, Result, Stats, Transport,
-    base::id::{AckId, RequestId, SocketId, TimerId},
+    base::{
+        id::{AckId, RequestId, SocketId, TimerId},
+        limit::Limit,
+    },
     engine::{Engine, Loudness},
     hub::audience::Selection,
     net::{Listener, Net},
@@ -196,7 +199,9 @@ impl Server {
     /// Counters and gauges.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.engine.stats()
+        let mut stats = self.engine.stats();
+        stats.count_breaches(Limit::MailboxBytes, self.net.mailbox().refused());
+        stats
     }
 
     // Namespaces.

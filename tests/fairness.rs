@@ -274,6 +274,84 @@ fn among_more_floods_than_a_turn_takes_the_line_moves_round() {
     assert!(turns.iter().all(|turns| *turns <= 2), "{turns:?}");
 }
 
+/// The frames that have come, as the first byte of each; what is not whole is kept.
+fn frames(stream: &mut UnixStream, kept: &mut Vec<u8>) -> Vec<u8> {
+    let mut bytes = vec![0; 1 << 20];
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => panic!("the end"),
+            Ok(count) => kept.extend_from_slice(&bytes[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let (mut firsts, mut at) = (Vec::new(), 0);
+    while let [first, length, long @ ..] = &kept[at..] {
+        let whole = match (length, long) {
+            (126, [high, low, ..]) => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+            (126, _) => break,
+            _ => 2 + usize::from(*length),
+        };
+        if at + whole > kept.len() {
+            break;
+        }
+        firsts.push(*first);
+        at += whole;
+    }
+    kept.drain(..at);
+    firsts
+}
+
+const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+const PONG: u8 = 0x8a;
+
+#[test]
+fn a_ping_is_answered_in_the_very_turn_in_which_it_is_read_however_much_a_room_is_told() {
+    let mut salon = Loop::new("fan-out");
+    let mut room: Vec<Client> = (0..50).map(|_| salon.enter()).collect();
+    let mut kept = vec![Vec::new(); room.len()];
+    for _ in 0..20 {
+        let sent: usize = (0..10).map(|_| salon.server.to("/").send(&[7; 1_000][..]).unwrap()).sum();
+        assert_eq!(sent, 10 * room.len());
+        room.iter_mut().for_each(|client| client.say(&PING));
+        salon.turn();
+        for (client, kept) in room.iter_mut().zip(&mut kept) {
+            let mut expected = vec![0x82; 10];
+            expected.push(PONG);
+            assert_eq!(frames(&mut client.stream, kept), expected);
+        }
+    }
+}
+
+#[test]
+fn a_pong_overtakes_what_a_busy_room_has_queued_for_who_does_not_keep_up() {
+    const MESSAGES: usize = 3_000;
+    let mut salon = Loop::new("behind");
+    let (mut behind, mut quick) = (salon.enter(), salon.enter());
+    let (mut kept, mut kept_of_quick) = (Vec::new(), Vec::new());
+    let mut heard = 0;
+    for _ in 0..MESSAGES / 10 {
+        (0..10).for_each(|_| assert_eq!(salon.server.to("/").send(&[7; 1_000][..]).unwrap(), 2));
+        salon.turn();
+        heard += frames(&mut quick.stream, &mut kept_of_quick).len();
+    }
+    assert_eq!(heard, MESSAGES, "one that does not read keeps nobody waiting");
+    let queued = salon.server.queued(behind.socket).unwrap();
+    assert!(queued > 1_000_000, "{queued}");
+    behind.say(&PING);
+    salon.turn();
+    // What the kernel has taken comes before it, and one frame that is cut off there.
+    let mut firsts = Vec::new();
+    while firsts.len() < MESSAGES + 1 {
+        firsts.extend(frames(&mut behind.stream, &mut kept));
+        salon.turn();
+    }
+    let taken = MESSAGES - queued / 1_004;
+    let pong = firsts.iter().position(|first| *first == PONG).unwrap();
+    assert!(pong <= taken + 1, "{pong} frames came before it, {taken} were with the kernel");
+    assert_eq!(firsts.iter().filter(|first| **first == 0x82).count(), MESSAGES);
+}
+
 #[test]
 fn a_rush_at_the_door_is_taken_in_by_256_a_turn_while_those_inside_are_heard() {
     let mut salon = Loop::new("rush");

@@ -131,18 +131,41 @@ fn host_sees_the_client_behind_a_proxy_by_the_proxy_protocol() {
 #[test]
 fn clients_beyond_the_limit_of_connections_wait_at_the_door_until_another_leaves() {
     let host = limited(|limits| limits.connections = 3);
+    let counts = || {
+        let stats = host.with(|server| server.stats());
+        (stats.connections, stats.breaches(Limit::Connections), stats.accept_pauses)
+    };
+    // One below the limit, and at it: who has a place meets no limit.
     let mut inside: Vec<_> = (0..2).map(|_| host.client("/")).collect();
-    assert_eq!(host.with(|server| server.stats().breaches(Limit::Connections)), 0);
+    assert_eq!(counts(), (2, 0, 0));
     inside.push(host.client("/"));
-    let mut outside = TcpStream::connect(host.address).unwrap();
-    outside.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    outside.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
-    assert!(outside.read(&mut [0]).is_err(), "it was answered");
-    let stats = host.with(|server| server.stats());
-    assert_eq!((stats.connections, stats.breaches(Limit::Connections), stats.accept_pauses), (3, 1, 1));
-    drop(inside.pop());
-    outside.set_read_timeout(Some(LONG)).unwrap();
-    let mut start = [0; 12];
-    outside.read_exact(&mut start).unwrap();
-    assert_eq!(&start, b"HTTP/1.1 404");
+    assert_eq!(counts(), (3, 0, 0));
+    // One above it, and another.
+    let mut outside: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(host.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            stream.set_read_timeout(Some(LONG)).unwrap();
+            while counts() == (3, 0, 0) {
+                std::thread::yield_now();
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(counts(), (3, 1, 1));
+    // A place becomes free: it is the first one's, and the second still waits.
+    let mut answer = |inside: Option<_>, place: usize| {
+        drop(inside);
+        let mut start = [0; 12];
+        outside[place].read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 404");
+    };
+    answer(inside.pop(), 0);
+    while counts().1 < 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(counts(), (3, 2, 2));
+    answer(inside.pop(), 1);
+    // All have been taken in: it counts nobody more.
+    assert_eq!(counts().1, 2);
 }

@@ -82,10 +82,14 @@ fn accepting_that_pauses_is_one_warning_for_each_pause() {
     assert_eq!(house.stats().accept_pauses, 1);
     first.leave(&mut house);
     house.turn_until("the next one", |house| house.stats().sockets == 1);
+    // The house is full again, but nobody is at the door.
+    turn_past_a_pause(&mut house);
+    assert_eq!(lines(), Vec::<String>::new());
+    let third = house.raw(upgrade("/", ""));
     turn_past_a_pause(&mut house);
     assert_eq!(lines(), ["WARN accepting pauses: the limit of connections is reached"]);
     assert_eq!(house.stats().accept_pauses, 2);
-    drop(second);
+    drop((second, third));
 }
 
 /// A socket that does not listen, as one that somebody has shut down.

@@ -7,7 +7,7 @@ mod house;
 use std::time::Duration;
 
 use house::{CAP, House, Raw, Seen, check_sentence, fill, hears_nothing_of_it, mistake, state};
-use salon::{Config, Error, ErrorKind, Events, Overflow, RequestId, Server, SocketId, TimerId};
+use salon::{Config, Error, ErrorKind, Events, Limit, Overflow, RequestId, Server, SocketId, TimerId};
 
 const LATER: Duration = Duration::from_secs(60);
 
@@ -138,7 +138,10 @@ fn other_threads_are_told_when_the_mailbox_is_full_or_the_server_gone() {
     let mut house = House::with_limits(|limits| limits.mailbox_bytes = 1_000);
     let remote = house.server.remote();
     remote.post(1, vec![0; 900]).unwrap();
-    mistake(&mut house, ErrorKind::Limit, "may hold 1000", |server| server.remote().post(2, vec![0; 100]));
+    // A counter is all that it changes.
+    let error = remote.post(2, vec![0; 100]).unwrap_err();
+    check_sentence(&error, ErrorKind::Limit, "may hold 1000");
+    assert_eq!(house.stats().breaches(Limit::MailboxBytes), 1);
     house.wait_for(&Seen::Post(1));
     // One that is alone is taken, however large.
     remote.post(3, vec![0; 5_000]).unwrap();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{Client, Host, LONG, chat, until};
-use salon::{Config, ErrorKind, Event, Events, Limits, Namespace, Remote, Server, SocketId};
+use salon::{Config, ErrorKind, Event, Events, Limit, Limits, Namespace, Remote, Server, SocketId};
 use serde_json::json;
 
 const THREADS: u64 = 8;
@@ -208,9 +208,14 @@ fn a_full_mailbox_is_the_posters_error_until_it_is_emptied() {
         })
         .collect();
     assert_eq!(tags, (0..posted).collect::<Vec<_>>());
+    let breaches = |server: &Server| server.stats().breaches(Limit::MailboxBytes);
+    assert_eq!(breaches(&server), 2);
     // One that is larger than the whole mailbox fits an empty one.
     remote.post(99, vec![b'z'; 50_000]).unwrap();
+    assert_eq!(breaches(&server), 2);
     assert_eq!(remote.post(100, []).unwrap_err().kind(), ErrorKind::Limit);
+    assert_eq!(remote.clone().to_all().send("a").unwrap_err().kind(), ErrorKind::Limit);
+    assert_eq!(breaches(&server), 4);
     server.poll(&mut events, Some(LONG)).unwrap();
     assert_eq!(events.len(), 1);
     remote.post(101, []).unwrap();

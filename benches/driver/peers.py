@@ -1,4 +1,5 @@
-"""Who is measured, and how each is started. A server takes its port as an argument and serves ../README.md's contract."""
+"""Who is measured, and how each is started. A server takes its port as an argument, and serves ../README.md's
+contract."""
 
 import os
 import signal
@@ -7,6 +8,9 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from .goals import C_API, C_API_SOCKETIO
+from .scenarios import SCENARIOS
 
 BENCHES = Path(__file__).resolve().parents[1]
 BIN = BENCHES / "out/bin"
@@ -18,11 +22,16 @@ class Peer:
     title: str
     protocol: str
     command: str
+    # The only scenarios in which it is measured, if not all.
+    only: tuple = ()
 
-    def takes(self, scenario):
+    def takes(self, name):
+        scenario = SCENARIOS[name]
         handshakes = scenario.mode == "churn"
         if "floor" not in self.command:
-            return True
+            return not self.only or name in self.only
+        if scenario.mode == "slow":
+            return False
         if self.command.endswith("hs"):
             return handshakes
         return not handshakes and (scenario.room or "batch" not in self.command)
@@ -30,11 +39,11 @@ class Peer:
     def path(self, scenario):
         if self.protocol == "socketio":
             return "/socket.io/?EIO=4&transport=websocket"
-        return "/room" if scenario.room else "/echo"
+        return "/room" if scenario.room or scenario.measures_memory else "/echo"
 
     def is_for_one_scenario(self, scenario):
         """The floor is told the length of its messages; memory is that of a fresh process."""
-        return "floor" in self.command or scenario.mode == "idle"
+        return "floor" in self.command or scenario.measures_memory
 
     def arguments(self, port, scenario):
         words = {"PORT": port, "MODE": "room" if scenario.room else "echo", "BYTES": scenario.frame_bytes}
@@ -47,11 +56,11 @@ PEERS = {
     "floor-batch": Peer("floor, batching", "raw", "floor PORT batch BYTES"),
     "floor-handshakes": Peer("floor", "ws", "floor PORT hs"),
     "salon": Peer("Salon", "ws", "salon PORT"),
-    "salon-c": Peer("Salon in C", "ws", "salon-c PORT"),
+    "salon-c": Peer("Salon in C", "ws", "salon-c PORT", tuple(C_API)),
     "uws": Peer("µWebSockets", "ws", "uws PORT"),
     "libwebsockets": Peer("libwebsockets", "ws", "libwebsockets PORT uv"),
     "salon-socketio": Peer("Salon, Socket.IO", "socketio", "salon PORT"),
-    "salon-c-socketio": Peer("Salon in C, Socket.IO", "socketio", "salon-c PORT"),
+    "salon-c-socketio": Peer("Salon in C, Socket.IO", "socketio", "salon-c PORT", tuple(C_API_SOCKETIO)),
     "socketioxide": Peer("socketioxide", "socketio", "socketioxide PORT"),
     "socket.io": Peer("socket.io on Node", "socketio", "node socketio.mjs PORT"),
 }

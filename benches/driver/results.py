@@ -15,14 +15,17 @@ FEWEST_WINDOWS = 4
 class Results:
     def __init__(self, path):
         windows = defaultdict(list)
-        self.dropped = 0
         with open(path, encoding="utf-8") as lines:
             for window in map(json.loads, lines):
                 windows[window["peer"], window["scenario"]].append(window)
         self.windows = {}
+        self.dropped = self.disturbed = 0
         for key, measured in windows.items():
-            self.windows[key] = measured if key[1] == "idle" else undisturbed(measured)
-            self.dropped += len(measured) - len(self.windows[key])
+            rates = not SCENARIOS[key[1]].measures_memory
+            used = undisturbed(measured) if rates else measured
+            self.windows[key] = used
+            self.dropped += len(measured) - len(used)
+            self.disturbed += sum(rates and disturbance(window) > FOREIGN_LOAD for window in used)
 
     def used(self):
         return sum(map(len, self.windows.values()))
@@ -35,25 +38,26 @@ class Results:
     def by_round(self, peer, scenario):
         rounds = defaultdict(list)
         for window in self.windows.get((peer, scenario), ()):
-            rounds[window["round"]].append(cost(window, scenario))
+            rounds[window["round"]].append(window["per_cpu_s"])
         return {number: median(values) for number, values in rounds.items()}
 
-    def ratio(self, peer, scenario, others):
-        """The peer's messages per CPU second over those of the best of the others: round by round, then the median."""
-        pairs = []
+    def ratios(self, peer, scenario, others):
+        """Of each round the peer's messages per CPU second over those of the best of the others, in rising order."""
+        found = []
         theirs = [self.by_round(other, scenario) for other in others]
         for number, value in self.by_round(peer, scenario).items():
             best = max((rounds[number] for rounds in theirs if number in rounds), default=0)
             if best:
-                pairs.append(value / best)
-        return median(pairs) if pairs else None
+                found.append(value / best)
+        return sorted(found)
+
+    def ratio(self, peer, scenario, others):
+        """The median of the rounds, or None."""
+        found = self.ratios(peer, scenario, others)
+        return median(found) if found else None
 
     def of_floor(self, peer, scenario):
         return self.ratio(peer, scenario, FLOORS)
-
-
-def cost(window, scenario):
-    return window["per_connection" if scenario == "idle" else "per_cpu_s"]
 
 
 def undisturbed(windows):

@@ -16,11 +16,15 @@ class Scenario:
     def room(self):
         return self.mode in ("fanout", "rooms")
 
+    @property
+    def measures_memory(self):
+        return self.mode in ("idle", "slow")
+
     def arguments(self, seconds, warmup, windows):
-        if self.mode == "idle":
-            # What lies between the measurements is waiting; with short windows fewer do.
-            connections = 10_000 if seconds >= 1 else 1_000
-            return [self.mode, "--connections", str(connections), "--seconds", str(2 * seconds)]
+        if self.measures_memory:
+            # There are no windows; where they would be short there are fewer connections.
+            least = [] if seconds >= 1 else ["--connections", "100"]
+            return [self.mode, *self.options.split(), *least, "--seconds", str(2 * seconds)]
         timing = ["--seconds", str(seconds), "--warmup", str(warmup), "--repeat", str(windows)]
         return [self.mode, *self.options.split(), *timing]
 
@@ -31,6 +35,10 @@ def echo(title, options):
 
 def rooms(mode, title, options, frame_bytes=132):
     return Scenario(mode, options, title, "deliveries", frame_bytes)
+
+
+def slow(title, options):
+    return Scenario("slow", options, title, "bytes")
 
 
 SCENARIOS = {
@@ -48,5 +56,11 @@ SCENARIOS = {
     "hotroom": rooms("rooms", "a room of 100, all speak", "--connections 100 --size 128"),
     "fan64k": rooms("fanout", "64 KiB to 100", "--connections 100 --size 65536", 65546),
     "handshakes": Scenario("churn", "", "handshakes", "handshakes"),
-    "idle": Scenario("idle", "", "idle connections", "bytes"),
+    "idle": Scenario("idle", "--connections 10000 --browser", "idle connections", "bytes"),
+    "slow1m": slow("1 MB to 1000 slow readers", "--connections 1000 --size 1000000 --messages 1"),
+    "slow128": slow("20,000 messages of 128 B to 100 slow readers", "--connections 100 --size 128 --messages 20000"),
+    "alone16k": slow("200 messages of 16 KiB to each of 50", "--connections 50 --rooms 50 --size 16384 --messages 200"),
+    "alone128": slow(
+        "20,000 messages of 128 B to each of 50", "--connections 50 --rooms 50 --size 128 --messages 20000"
+    ),
 }

@@ -83,12 +83,7 @@ impl Broadcast {
         let masked = options.masked();
         let socketio = options.protocol == Protocol::SocketIo;
         connections.ask_all(|at| {
-            let room = format!("r{}", at % options.rooms);
-            let join = match socketio {
-                true => options.event("join", room.as_bytes()),
-                false => format!("j:{room}").into_bytes(),
-            };
-            websocket::frame(TEXT, &join, masked)
+            websocket::frame(TEXT, &options.join(&format!("r{}", at % options.rooms)), masked)
         })?;
         let members = options.connections / options.rooms;
         let publishers_of_room = match options.mode {

@@ -77,7 +77,7 @@ struct Visitor {
 impl Churn<'_> {
     fn visitor(&mut self, at: usize) -> Result<Visitor, String> {
         let since = now();
-        let socket = handshake::connect_from((2 + self.opened % ADDRESSES) as u8, self.options.address)?;
+        let socket = handshake::connect_from((2 + self.opened % ADDRESSES) as u8, self.options)?;
         self.opened += 1;
         // On the loopback the connection mostly stands already.
         let sent = send(&socket, &self.request, SendFlags::NOSIGNAL).is_ok();

@@ -106,7 +106,7 @@ impl Connections {
         while ready < options.connections {
             while self.all.len() < options.connections && self.all.len() - ready < HANDSHAKES_AT_ONCE {
                 let source = 2 + self.all.len() / CONNECTIONS_OF_AN_ADDRESS;
-                let connection = Connection::new(handshake::connect_from(source as u8, options.address)?);
+                let connection = Connection::new(handshake::connect_from(source as u8, options)?);
                 add(&self.epoll, &connection.socket, self.all.len(), true);
                 self.all.push(connection);
             }
@@ -351,6 +351,10 @@ impl Connection {
             cycle_left: 0,
             waits_to_write: true,
         }
+    }
+
+    pub fn has_to_send(&self) -> bool {
+        self.sent < self.queue.len() || self.cycle_left > 0
     }
 
     /// One receive; whether there may be more.

@@ -1,12 +1,14 @@
 //! What a connection costs that says nothing: the server's resident memory
-//! before, with all open, and after some messages each; and its idle time.
+//! before, with a tenth of them and with all in one room, and after some messages each (they enter it
+//! once more: what all hear would be a broadcast to all); and its idle time.
 
 use std::{thread::sleep, time::Duration};
 
 use crate::{
     connections::{Connections, Event},
+    handshake,
     machine::{self, nanoseconds, now},
-    options::{Options, words},
+    options::Options,
     websocket::{self, TEXT},
 };
 
@@ -20,45 +22,62 @@ pub fn run(options: &Options) -> Result<(), String> {
         machine::resident(pid)
     };
     let at_start = machine::resident(pid);
-    let mut connections = Connections::open(options)?;
+    let join = websocket::frame(TEXT, &options.join("r0"), options.masked());
+    let enter = |connections: &mut Connections| connections.ask_all(|_| join.clone());
+    // What is there whatever their number, and the code itself, is there after these.
+    let mut first =
+        Connections::open(&Options { connections: options.connections.div_ceil(10), ..options.clone() })?;
+    enter(&mut first)?;
+    let tenth = resident();
+    let mut connections = Connections::open(&Options {
+        connections: options.connections - first.all.len(),
+        ..options.clone()
+    })?;
+    enter(&mut connections)?;
     let open = resident();
-    let idle_cpu = listen(&mut connections, pid, options.seconds)?;
+    let idle_cpu = listen(&mut [&mut first, &mut connections], pid, options.seconds)?;
 
-    let frame = websocket::frame(TEXT, &options.event("echo", &words(options.size)), options.masked());
     for _ in 0..options.messages {
-        connections.ask_all(|_| frame.clone())?;
+        enter(&mut first)?;
+        enter(&mut connections)?;
     }
     let spoken = resident();
-    drop(connections);
+    let more = connections.all.len() as f64;
+    drop((first, connections));
     let closed = resident();
     let each = |resident: f64| (resident - at_start) / options.connections as f64;
     println!(
         "{{\"connections\":{},\"messages\":{},\"resident_at_start\":{at_start},\"resident_closed\":{closed},\
-         \"per_connection\":{:.0},\"per_connection_spoken\":{:.0},\"idle_cpu\":{idle_cpu:.4}}}",
+         \"per_connection\":{:.0},\"per_connection_more\":{:.0},\"per_connection_spoken\":{:.0},\"head_bytes\":{},\"idle_cpu\":{idle_cpu:.4}}}",
         options.connections,
         options.messages,
         each(open),
+        (open - tenth) / more,
         each(spoken),
+        handshake::request(options).len(),
     );
     Ok(())
 }
 
 /// Answers pings only; the share of a core that the server used meanwhile.
-fn listen(connections: &mut Connections, pid: u32, seconds: f64) -> Result<f64, String> {
+fn listen(all: &mut [&mut Connections], pid: u32, seconds: f64) -> Result<f64, String> {
     let before = machine::cpu_of(pid);
     let end = now() + nanoseconds(seconds);
     while now() < end {
         // Not by spinning: both may be on one core here.
         sleep(Duration::from_millis(10));
-        for event in 0..connections.wait(Duration::ZERO) {
-            let Event { at, readable, .. } = connections.event(event);
-            if readable {
-                connections.read(at, |_| {});
+        for connections in all.iter_mut() {
+            for event in 0..connections.wait(Duration::ZERO) {
+                let Event { at, readable, .. } = connections.event(event);
+                if readable {
+                    connections.read(at, |_| {});
+                }
             }
         }
     }
-    if connections.lost > 0 {
-        return Err(format!("{} connections lost while idle", connections.lost));
+    let lost: usize = all.iter().map(|connections| connections.lost).sum();
+    if lost > 0 {
+        return Err(format!("{lost} connections lost while idle"));
     }
     let after = machine::cpu_of(pid);
     Ok((after.user + after.system - before.user - before.system) / seconds)

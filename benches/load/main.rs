@@ -15,6 +15,7 @@ mod histogram;
 mod idle;
 mod machine;
 mod options;
+mod slow;
 mod storm;
 mod websocket;
 mod window;
@@ -29,6 +30,7 @@ fn main() {
             Mode::Fanout | Mode::Rooms => broadcast::run(&options),
             Mode::Idle => idle::run(&options),
             Mode::Churn => churn::run(&options),
+            Mode::Slow => slow::run(&options),
             Mode::Storm => storm::run(&options),
         }
     });

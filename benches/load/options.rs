@@ -3,13 +3,13 @@
 use std::{fmt::Display, net::SocketAddrV4, str::FromStr};
 
 pub const USAGE: &str = "load MODE --url ws://127.0.0.1:PORT/PATH [options]
-modes: echo fanout rooms idle churn storm
+modes: echo fanout rooms idle slow churn storm
   --protocol ws|socketio|raw (ws)   --server-pid PID           --server-core N (0)
   --connections N (64)              --size BYTES (64)          --depth MESSAGES (1)
   --seconds S (1)                   --warmup SECONDS (0.4)     --repeat WINDOWS (1)
   --publishers N (1)                --rooms N (1)              --rate MESSAGES_A_SECOND (0: closed loop)
   --messages N (3)                  --concurrency N (32)       --returning N (1000)
-  --spread SECONDS (1)              --spin";
+  --spread SECONDS (1)              --spin                     --browser";
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mode {
@@ -17,6 +17,7 @@ pub enum Mode {
     Fanout,
     Rooms,
     Idle,
+    Slow,
     Churn,
     Storm,
 }
@@ -54,6 +55,8 @@ pub struct Options {
     pub spread: f64,
     /// Never to sleep in the wait, so that the server's sends need not wake us.
     pub spin: bool,
+    /// Handshakes as long as those of browsers.
+    pub browser: bool,
 }
 
 impl Options {
@@ -63,6 +66,7 @@ impl Options {
             Some("fanout") => Mode::Fanout,
             Some("rooms") => Mode::Rooms,
             Some("idle") => Mode::Idle,
+            Some("slow") => Mode::Slow,
             Some("churn") => Mode::Churn,
             Some("storm") => Mode::Storm,
             _ => return Err(USAGE.into()),
@@ -88,14 +92,17 @@ impl Options {
             returning: 1000,
             spread: 1.0,
             spin: false,
+            browser: false,
         };
         while let Some(name) = arguments.next() {
-            if name == "--spin" {
-                options.spin = true;
-                continue;
+            match &*name {
+                "--spin" => options.spin = true,
+                "--browser" => options.browser = true,
+                _ => {
+                    let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
+                    options.set(&name, &value).map_err(|error| format!("{name} {value}: {error}"))?;
+                }
             }
-            let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
-            options.set(&name, &value).map_err(|error| format!("{name} {value}: {error}"))?;
         }
         options.check()?;
         Ok(options)
@@ -163,6 +170,14 @@ impl Options {
         match self.protocol {
             Protocol::SocketIo => [b"42[\"", name.as_bytes(), b"\",\"", body, b"\"]"].concat(),
             _ => body.to_vec(),
+        }
+    }
+
+    /// The payload that enters a room.
+    pub fn join(&self, room: &str) -> Vec<u8> {
+        match self.protocol {
+            Protocol::SocketIo => self.event("join", room.as_bytes()),
+            _ => format!("j:{room}").into_bytes(),
         }
     }
 }

@@ -29,12 +29,14 @@ const READ_BYTES: usize = 16 << 10;
 const READY_AT_ONCE: usize = 128;
 /// Connects that are begun before answers are looked at.
 const STARTED_AT_ONCE: usize = 64;
+/// Their room, which is not that of the old.
+const BACK: &str = "back";
 const PATIENCE_SECONDS: f64 = 60.0;
 
 pub fn run(options: &Options) -> Result<(), String> {
     let before = Options { connections: options.returning, ..options.clone() };
     let mut before = Connections::open(&before)?;
-    before.ask_all(|_| websocket::frame(TEXT, &join(options), true))?;
+    before.ask_all(|_| websocket::frame(TEXT, &options.join(BACK), true))?;
 
     let mut old = Broadcast::open(&Options { mode: Mode::Fanout, spin: true, ..options.clone() })?;
     let end = now() + nanoseconds(options.warmup);
@@ -82,14 +84,6 @@ pub fn run(options: &Options) -> Result<(), String> {
         Some(fault) => Err(format!("the old: {fault}")),
         None if !old.is_home() => Err("the old have not heard everything".into()),
         None => Ok(()),
-    }
-}
-
-/// Into a room that is not that of the old.
-fn join(options: &Options) -> Vec<u8> {
-    match options.protocol {
-        Protocol::SocketIo => options.event("join", b"back"),
-        _ => b"j:back".to_vec(),
     }
 }
 
@@ -187,7 +181,7 @@ impl<'a> Crowd<'a> {
         while self.clients.len() < due {
             let at = self.clients.len();
             let mut client = Client { polling: None, socket: None, probed: false, paused: false };
-            let socket = handshake::connect_fast(self.options.address)?;
+            let socket = handshake::connect_fast(self.options)?;
             if self.options.protocol == Protocol::SocketIo {
                 connections::add(&self.epoll, &socket, 2 * at, true);
                 let (bytes, sid) = (Vec::new(), String::new());
@@ -239,7 +233,7 @@ impl<'a> Crowd<'a> {
                     polling.request(self.options, "GET", "")?;
                 }
                 if entered {
-                    let socket = handshake::connect_fast(self.options.address)?;
+                    let socket = handshake::connect_fast(self.options)?;
                     connections::add(&self.epoll, &socket, 2 * at + 1, true);
                     self.clients[at].socket = Some(Socket::new(socket));
                 }
@@ -267,7 +261,7 @@ impl<'a> Crowd<'a> {
         let asked = socket.stage == Stage::Asked;
         let said = socket.read()?;
         if asked && socket.stage == Stage::Open {
-            let first = if client.polling.is_some() { b"2probe".to_vec() } else { join(self.options) };
+            let first = if client.polling.is_some() { b"2probe".to_vec() } else { self.options.join(BACK) };
             socket.send(&first)?;
         }
         for message in said {
@@ -294,7 +288,7 @@ impl<'a> Crowd<'a> {
             && let Some(socket) = &client.socket
         {
             socket.send(b"5")?;
-            socket.send(&join(self.options))?;
+            socket.send(&self.options.join(BACK))?;
         }
         Ok(())
     }

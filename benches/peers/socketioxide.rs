@@ -11,8 +11,8 @@ use socketioxide::{
 use tokio::{net::TcpListener, runtime::Builder};
 
 const MESSAGE_BYTES: u64 = 4 << 20;
-/// Packets that wait for one client; its default of 128 ends clients in a busy room.
-const QUEUED_PACKETS: usize = 8192;
+/// Packets that wait for one client, more than any scenario has; its default of 128 ends clients in a busy room.
+const QUEUED_PACKETS: usize = 32768;
 
 thread_local! {
     /// The room that each socket is in.

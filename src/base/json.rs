@@ -47,13 +47,14 @@ pub(crate) struct Elements {
 
 /// Checks that `text` is one JSON array no deeper than `depth`, and measures it.
 pub(crate) fn array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
-    match plain_strings(text) {
+    match plain_strings(text.as_bytes()) {
         Some(elements) if depth > 0 => Ok(elements),
         _ => any_array(text, depth),
     }
 }
 
-fn any_array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
+/// The same without a look whether [`plain_strings`] does.
+pub(crate) fn any_array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
     check_depth(text, depth)?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let elements = reader.deserialize_seq(ElementsOf(text))?;
@@ -64,8 +65,10 @@ fn any_array(text: &str, depth: u32) -> Result<Elements, JsonFault> {
 /// Measures an array of strings without escapes and white space between them,
 /// which is most of what is said in a chat; anything else, faults included, is
 /// for the reader. Takes a fifth of its instructions for a line of text.
-fn plain_strings(text: &str) -> Option<Elements> {
-    let bytes = text.as_bytes();
+///
+/// The text comes as bytes, so that whoever has checked it before need not do it
+/// once more; what is not ASCII stays inside the strings.
+pub(crate) fn plain_strings(bytes: &[u8]) -> Option<Elements> {
     let (mut count, mut first, mut at) = (0, 0..0, 0);
     loop {
         let before = if count == 0 { b'[' } else { b',' };
@@ -87,12 +90,22 @@ fn plain_strings(text: &str) -> Option<Elements> {
 /// How many bytes stand in a string for themselves, up to the first that ends
 /// it, begins an escape or may not be there.
 fn plain_length(bytes: &[u8]) -> usize {
-    // A block at a time, so that the loop compiles to vectors.
-    let (blocks, _) = bytes.as_chunks::<16>();
-    let is_plain = |block: &[u8; 16]| !block.iter().fold(false, |found, &byte| found | !plain(byte));
-    let whole = 16 * blocks.iter().take_while(|block| is_plain(block)).count();
-    let rest = bytes.get(whole..).unwrap_or_default();
-    whole + rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len())
+    // Blocks are looked at without a branch inside, so that the loops compile to
+    // vectors; long ones once it is clear that the text is no short one.
+    let first_odd = |bytes: &[u8]| bytes.iter().position(|&byte| !plain(byte)).unwrap_or(bytes.len());
+    match bytes.first_chunk::<16>() {
+        Some(block) if all_plain(block) => {}
+        _ => return first_odd(bytes),
+    }
+    let long = bytes.as_chunks::<64>().0.iter().take_while(|block| all_plain(&block[..])).count() * 64;
+    let rest = bytes.get(long..).unwrap_or_default();
+    let short = rest.as_chunks::<16>().0.iter().take_while(|block| all_plain(&block[..])).count() * 16;
+    long + short + first_odd(rest.get(short..).unwrap_or_default())
+}
+
+#[inline(always)]
+fn all_plain(block: &[u8]) -> bool {
+    !block.iter().fold(false, |found, &byte| found | !plain(byte))
 }
 
 fn plain(byte: u8) -> bool {
@@ -273,7 +286,7 @@ mod tests {
             text in "(\\[\"|\",\"|\"\\]|[a-e\"\\\\,\\[\\] €\u{1f}]|[a-z]{14,17})*"
         ) {
             prop_assert_eq!(array(&text, 64), any_array(&text, 64));
-            if let Some(elements) = plain_strings(&text) {
+            if let Some(elements) = plain_strings(text.as_bytes()) {
                 prop_assert_eq!(Ok(elements), any_array(&text, 64));
             }
         }
@@ -282,12 +295,12 @@ mod tests {
     #[test]
     fn plain_strings_need_no_reader() {
         let long = format!("[\"{}\",\"€\"]", "x".repeat(100));
-        assert_eq!(plain_strings(&long), Some(Elements { count: 2, first: 1..103 }));
-        assert_eq!(plain_strings(r#"["a","",""]"#), Some(Elements { count: 3, first: 1..4 }));
+        assert_eq!(plain_strings(long.as_bytes()), Some(Elements { count: 2, first: 1..103 }));
+        assert_eq!(plain_strings(br#"["a","",""]"#), Some(Elements { count: 3, first: 1..4 }));
         for text in
             ["", "[", "[]", "[\"a\"", "[\"a\"]]", "[\"a\"] ", "\"a\"]", ",\"a\"]", r#"["\n"]"#, "[\"\n\"]"]
         {
-            assert_eq!(plain_strings(text), None, "{text}");
+            assert_eq!(plain_strings(text.as_bytes()), None, "{text}");
         }
         assert_eq!(array("[\"a\"]", 0), Err(JsonFault::TooDeep));
     }

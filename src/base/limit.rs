@@ -1,10 +1,10 @@
-//! The limits by name, for those who count how often clients have met them.
+//! The limits by name, for those who count how often they were met.
 
 use std::borrow::Cow;
 
 use super::json::JsonFault;
 
-/// A limit that clients can meet; each is a field of [`Limits`](crate::Limits), which
+/// A limit that clients or other threads can meet; each is a field of [`Limits`](crate::Limits), which
 /// says more. [`Stats::breaches`](crate::Stats::breaches) tells how often it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -63,7 +63,7 @@ pub enum Limit {
     NameBytes,
     /// [`json_depth`](crate::Limits::json_depth): the session is closed, or `exception`.
     JsonDepth,
-    /// [`connections`](crate::Limits::connections): accepting pauses.
+    /// [`connections`](crate::Limits::connections): who comes then waits at the door.
     Connections,
     /// [`client_events_per_s`](crate::Limits::client_events_per_s): close code 1008; to a Socket.IO client DISCONNECT before it.
     ClientEvents,
@@ -75,11 +75,13 @@ pub enum Limit {
     AddressSessions,
     /// [`address_handshakes_per_min`](crate::Limits::address_handshakes_per_min): 429, or CONNECT_ERROR.
     AddressHandshakes,
+    /// [`mailbox_bytes`](crate::Limits::mailbox_bytes): the error [`Limit`](crate::ErrorKind::Limit) to the thread that posts.
+    MailboxBytes,
 }
 
 impl Limit {
     /// All limits, in the order of their numbers.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::HeadBytes,
         Self::HeaderLines,
         Self::TargetBytes,
@@ -113,6 +115,7 @@ impl Limit {
         Self::AddressConnects,
         Self::AddressSessions,
         Self::AddressHandshakes,
+        Self::MailboxBytes,
     ];
 
     /// The name of its field in [`Limits`](crate::Limits).
@@ -152,6 +155,7 @@ impl Limit {
             Self::AddressConnects => "address_connects_per_min",
             Self::AddressSessions => "address_sessions",
             Self::AddressHandshakes => "address_handshakes_per_min",
+            Self::MailboxBytes => "mailbox_bytes",
         }
     }
 }

@@ -20,13 +20,12 @@ pub(crate) enum Name {
     Unescaped(String),
 }
 
-/// Reads the name whose JSON literal stands at `at`.
+/// Reads the name whose JSON literal `raw` stands at `at`.
 ///
 /// # Errors
 ///
 /// A sentence for the client.
-pub(crate) fn read(text: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Malformed> {
-    let raw = text.get(at.clone()).unwrap_or_default();
+pub(crate) fn read(raw: &str, at: &Range<usize>, limits: &Limits) -> Result<Name, Malformed> {
     let name = json::unescape(raw).ok_or("the event's name must be a string")?;
     if name.len() > limits.name_bytes as usize {
         let why = format!("the event's name is longer than {} bytes", limits.name_bytes);

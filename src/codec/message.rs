@@ -368,7 +368,8 @@ impl Partial {
             Opcode::Text | Opcode::Binary => {
                 let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
                 let fragments = u32::from(!fin);
-                self.message = Some(Message { kind, body: pool.take(), fragments, check: Utf8::default() });
+                self.message =
+                    Some(Message { kind, body: pool.take(len as usize), fragments, check: Utf8::default() });
             }
             Opcode::Continuation => {
                 if let Some(message) = &mut self.message {
@@ -411,14 +412,25 @@ impl Partial {
 }
 
 impl Message {
-    /// Grows by what has come, never by what a header promises.
     fn append(&mut self, piece: &[u8], frame: &Incoming) -> Result<(), Failure> {
         let start = self.body.len();
-        frame::unmask_into(&mut self.body, piece, frame.mask, frame.done);
+        self.make_room(start + piece.len(), frame);
+        let ascii = frame::unmask_into(&mut self.body, piece, frame.mask, frame.done);
         match self.kind {
+            Kind::Text if ascii && self.check.finish().is_ok() => Ok(()),
             // §8.1: the first bad byte ends it, whatever is still to come.
             Kind::Text => self.check.feed(&self.body[start..]).map_err(|_| utf8::FAILURE),
             Kind::Binary => Ok(()),
+        }
+    }
+
+    /// Grows by what has come, not by what a header promises; but not past what
+    /// the last frame promises.
+    fn make_room(&mut self, wanted: usize, frame: &Incoming) {
+        let (len, capacity) = (self.body.len(), self.body.capacity());
+        if capacity < wanted {
+            let most = if frame.fin { len + frame.missing } else { usize::MAX };
+            self.body.reserve_exact((2 * capacity).clamp(wanted, most) - len);
         }
     }
 }

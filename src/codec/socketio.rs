@@ -50,11 +50,11 @@ pub(crate) enum Body {
     ConnectError,
 }
 
-/// Reads the data of an Engine.IO message. The arguments of an event become an
-/// array in place: the comma behind the event's name gives way to a bracket.
+/// Reads the data of an Engine.IO message, whose UTF-8 has been checked. The
+/// arguments of an event become an array in place: the comma behind the event's
+/// name gives way to a bracket.
 pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malformed> {
-    let text = super::utf8::text(message).ok_or("the packet is not UTF-8")?;
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor { bytes: message, at: 0 };
     // 1
     let kind = cursor.next().filter(|kind| (b'0'..=b'6').contains(kind)).ok_or("unknown packet type")?;
     // 2
@@ -67,12 +67,12 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
     let id = cursor.id()?;
     // 5 and 6
     let payload = cursor.payload();
-    let json = payload.as_ref().map_or("", |at| cursor.part(at));
+    let json = payload.as_ref().map_or(&[][..], |at| part(message, at));
     let mut open = None;
     let body = match kind {
         b'0' => {
-            if let Some(at) = &payload {
-                check(json::object(cursor.part(at), limits.json_depth, |_, _| ()))?;
+            if payload.is_some() {
+                check(json::object(text(json)?, limits.json_depth, |_, _| ()))?;
             }
             Body::Connect { auth: payload }
         }
@@ -80,7 +80,7 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
         b'1' => Body::Disconnect,
         b'2' | b'5' => match payload {
             Some(at) => {
-                let (name, args) = event(text, at, limits)?;
+                let (name, args) = event(message, at, limits)?;
                 open = args.as_ref().map(|args| args.start);
                 Body::Event { name, args, id }
             }
@@ -90,14 +90,14 @@ pub(crate) fn read(message: &mut [u8], limits: &Limits) -> Result<Packet, Malfor
         },
         b'4' => Body::ConnectError,
         _ => {
-            if let Some(at) = &payload {
-                check(json::array(cursor.part(at), limits.json_depth))?;
+            if payload.is_some() {
+                array(json, limits)?;
             }
             Body::Ack { id, args: payload }
         }
     };
     // Of what is known to be JSON.
-    if attachments > 0 && !placeholder::all_within(json, attachments as usize) {
+    if attachments > 0 && !placeholder::all_within(text(json)?, attachments as usize) {
         return Err("a placeholder does not number an attachment".into());
     }
     if let Some(comma) = open.and_then(|at| message.get_mut(at)) {
@@ -140,95 +140,105 @@ fn check<T>(read: Result<T, JsonFault>) -> Result<T, Malformed> {
     })
 }
 
+fn part<'a>(message: &'a [u8], at: &Range<usize>) -> &'a [u8] {
+    message.get(at.clone()).unwrap_or_default()
+}
+
+/// A part of what has been checked, where a text is needed.
+fn text(part: &[u8]) -> Result<&str, Malformed> {
+    super::utf8::text(part).ok_or_else(|| "the packet is not UTF-8".into())
+}
+
+fn array(json: &[u8], limits: &Limits) -> Result<Elements, Malformed> {
+    match json::plain_strings(json) {
+        Some(elements) if limits.json_depth > 0 => Ok(elements),
+        _ => check(json::any_array(text(json)?, limits.json_depth)),
+    }
+}
+
 /// Reads an event's array: its name, and where the rest of the array will
 /// stand once its first byte, a comma, is a bracket.
-fn event(text: &str, at: Range<usize>, limits: &Limits) -> Result<(Name, Option<Range<usize>>), Malformed> {
-    let array = text.get(at.clone()).unwrap_or_default();
-    let Elements { count, first } = check(json::array(array, limits.json_depth))?;
+fn event(
+    message: &[u8],
+    at: Range<usize>,
+    limits: &Limits,
+) -> Result<(Name, Option<Range<usize>>), Malformed> {
+    let Elements { count, first } = array(part(message, &at), limits)?;
     if count == 0 {
         return Err("an event has a name".into());
     }
     let first = at.start + first.start..at.start + first.end;
-    let raw = text.get(first.clone()).unwrap_or_default();
     // A number may be a name; it is what it looks like.
-    let name = match raw.as_bytes() {
-        [b'-' | b'0'..=b'9', ..] if raw.len() <= limits.name_bytes as usize => Name::InPlace(first.clone()),
-        _ => name::read(text, &first, limits)?,
+    let name = match part(message, &first) {
+        raw @ [b'-' | b'0'..=b'9', ..] if raw.len() <= limits.name_bytes as usize => {
+            Name::InPlace(first.clone())
+        }
+        raw => name::read(text(raw)?, &first, limits)?,
     };
     if count == 1 {
         return Ok((name, None));
     }
-    let behind = text.get(first.end..at.end).unwrap_or_default();
+    let behind = part(message, &(first.end..at.end));
     let comma = at.end - behind.trim_ascii_start().len();
     Ok((name, Some(comma..at.end)))
 }
 
 /// Reads a packet's parts from left to right.
 struct Cursor<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn part(&self, at: &Range<usize>) -> &'a str {
-        self.text.get(at.clone()).unwrap_or_default()
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     fn next(&mut self) -> Option<u8> {
-        let byte = self.rest().bytes().next()?;
-        // Only an ASCII byte is stepped over alone, so no character is cut.
-        self.at += usize::from(byte.is_ascii());
+        let byte = *self.rest().first()?;
+        self.at += 1;
         Some(byte)
     }
 
-    /// The digits that come now.
-    fn digits(&mut self) -> &'a str {
+    /// The digits that come now, as a number; `None` if there are none, and the
+    /// largest number if it is too large for any use.
+    fn number(&mut self) -> Option<u64> {
         let rest = self.rest();
-        let length = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         self.at += length;
-        rest.get(..length).unwrap_or_default()
+        let digits = rest.get(..length).filter(|digits| !digits.is_empty())?;
+        let add = |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+        Some(digits.iter().fold(0, add))
     }
 
     // §1.1, 2
     fn attachments(&mut self, limits: &Limits) -> Result<u32, Malformed> {
-        let digits = self.digits();
-        if digits.is_empty() || self.next() != Some(b'-') {
+        let (Some(count), Some(b'-')) = (self.number(), self.next()) else {
             return Err("the number of attachments is no number".into());
-        }
-        match digits.parse::<u32>() {
-            Ok(count) if count <= limits.attachments => Ok(count),
-            _ => {
-                let why = format!("a packet has more than {} attachments", limits.attachments);
-                Err(Malformed::over(Limit::Attachments, why))
-            }
-        }
+        };
+        u32::try_from(count).ok().filter(|count| *count <= limits.attachments).ok_or_else(|| {
+            let why = format!("a packet has more than {} attachments", limits.attachments);
+            Malformed::over(Limit::Attachments, why)
+        })
     }
 
     // §1.1, 3
     fn namespace(&mut self) -> Option<Range<usize>> {
         let rest = self.rest();
-        if !rest.starts_with('/') {
+        if rest.first() != Some(&b'/') {
             return None;
         }
-        let length = rest.find(',').unwrap_or(rest.len());
+        let length = rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len());
         let at = self.at..self.at + length;
-        self.at = self.text.len().min(at.end + 1);
+        self.at = self.bytes.len().min(at.end + 1);
         (length > 1).then_some(at)
     }
 
     // §1.1, 4
     fn id(&mut self) -> Result<Option<u64>, Malformed> {
-        let digits = self.digits();
-        if digits.is_empty() {
-            return Ok(None);
-        }
-        match digits.parse::<u64>() {
-            Ok(id) if id <= MAX_SAFE_INTEGER => Ok(Some(id)),
-            _ => Err("the id of an ack is too large".into()),
+        match self.number() {
+            Some(id) if id > MAX_SAFE_INTEGER => Err("the id of an ack is too large".into()),
+            id => Ok(id),
         }
     }
 
@@ -239,7 +249,7 @@ impl<'a> Cursor<'a> {
         if rest.is_empty() {
             return None;
         }
-        let start = self.text.len() - rest.trim_ascii_start().len();
+        let start = self.bytes.len() - rest.trim_ascii_start().len();
         Some(start..start + rest.trim_ascii().len())
     }
 }

@@ -4,10 +4,12 @@
 
 use slab::Slab;
 
+use crate::base::pool::BufferPool;
+
 /// Most bytes of a chunk that several messages share. A larger message is a
 /// chunk of its own.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Spare buffers kept for new chunks, all together.
+/// Spare buffers kept for new chunks that are shared, all together.
 const SPARE_BYTES: usize = 2 << 20;
 
 /// Some bytes in a chunk.
@@ -47,13 +49,23 @@ pub(crate) struct Chunks {
     turn: u32,
     spare: Vec<Vec<u8>>,
     spare_bytes: usize,
+    /// The same for large messages.
+    large: BufferPool,
     /// Capacity of all chunks in use.
     bytes: usize,
 }
 
 impl Default for Chunks {
     fn default() -> Self {
-        Self { slab: Slab::new(), open: Vec::new(), turn: 1, spare: Vec::new(), spare_bytes: 0, bytes: 0 }
+        Self {
+            slab: Slab::new(),
+            open: Vec::new(),
+            turn: 1,
+            spare: Vec::new(),
+            spare_bytes: 0,
+            large: BufferPool::default(),
+            bytes: 0,
+        }
     }
 }
 
@@ -101,7 +113,9 @@ impl Chunks {
         }
         let mut buffer = self.slab.remove(key as usize).bytes;
         self.bytes -= buffer.capacity();
-        if buffer.capacity() <= CHUNK_BYTES && self.spare_bytes + buffer.capacity() <= SPARE_BYTES {
+        if buffer.capacity() > CHUNK_BYTES {
+            self.large.give(buffer);
+        } else if self.spare_bytes + buffer.capacity() <= SPARE_BYTES {
             buffer.clear();
             self.spare_bytes += buffer.capacity();
             self.spare.push(buffer);
@@ -127,8 +141,13 @@ impl Chunks {
     }
 
     fn open_chunk(&mut self, size: usize) -> u32 {
-        let mut bytes = if size > CHUNK_BYTES { None } else { self.spare.pop() }.unwrap_or_default();
-        self.spare_bytes -= bytes.capacity();
+        let mut bytes = if size > CHUNK_BYTES {
+            self.large.take(size)
+        } else {
+            let bytes = self.spare.pop().unwrap_or_default();
+            self.spare_bytes -= bytes.capacity();
+            bytes
+        };
         bytes.reserve(size);
         self.bytes += bytes.capacity();
         let key = self.slab.insert(Chunk { bytes, holders: 1 }) as u32;

@@ -158,6 +158,6 @@ pub enum Overflow {
     #[default]
     Disconnect,
     /// What is sent to it is dropped until there is room again; the host is
-    /// told how much by [`Drain`](crate::Event::Drain).
+    /// told how much by [`Drain`](crate::Event::Drain), before its Disconnect at the latest.
     Drop,
 }

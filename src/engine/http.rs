@@ -235,7 +235,7 @@ impl Engine {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let queue_key = connection.queue;
         let Some(queue) = self.queues.get_mut(queue_key as usize) else { return };
-        let mut out = self.pool.take();
+        let mut out = self.pool.take(0);
         write(&mut out);
         let piece = self.chunks.append(&mut self.direct, out.len(), |log| log.extend_from_slice(&out));
         self.pool.give(out);

@@ -46,7 +46,7 @@ use crate::{
         Millis,
         id::{Generation, SocketId},
         limit::Limit,
-        limits::{LINGER_MS, Limits, UNLIMITED},
+        limits::{LATE_MS, LINGER_MS, Limits, UNLIMITED},
         pool::BufferPool,
     },
     codec::{
@@ -136,6 +136,9 @@ pub(crate) struct Engine {
     stats: Stats,
     random: Random,
     now: Millis,
+    /// When deadlines were judged last, and when that came late last.
+    judged_at: Millis,
+    held_up_at: Millis,
     /// No more clients are taken; and the host has been told that all are gone.
     closed: bool,
     stopped: bool,
@@ -200,6 +203,8 @@ impl Engine {
             stats: Stats::default(),
             random,
             now: 0,
+            judged_at: 0,
+            held_up_at: 0,
             closed: false,
             stopped: false,
             stop_at: None,
@@ -393,9 +398,14 @@ impl Engine {
 
     /// Does what is due by `now`. Connections for which `unread` says that
     /// bytes of theirs have not been looked at, and will be, are not taken for
-    /// silent.
-    pub(crate) fn handle_timeout(&mut self, now: Millis, unread: impl Fn(u32) -> bool) {
+    /// silent; nor are clients on polling, when the loop has been held up, as long
+    /// as there are `more` bytes to be read of anybody, which may be theirs.
+    pub(crate) fn handle_timeout(&mut self, now: Millis, unread: impl Fn(u32) -> bool, more: bool) {
         self.now = now;
+        if now > self.judged_at + LATE_MS {
+            self.held_up_at = now;
+        }
+        self.judged_at = now;
         let waiting_bytes = self.config.limits.waiting_bytes;
         loop {
             let Self { timers, connections, queues, .. } = self;
@@ -403,7 +413,9 @@ impl Engine {
             let Some((key, timer)) = timers.take_expired(now, will_be_read) else { break };
             self.expire(key, timer);
         }
-        self.expire_sessions(&unread);
+        // Who never stops writing does not prolong this for ever.
+        let patience_ms = Millis::from(self.config.limits.ping_timeout_ms);
+        self.expire_sessions(&unread, more && now < self.held_up_at + patience_ms);
         self.expire_guards();
         self.expire_gone();
         if self.stop_at.is_some_and(|at| at <= now) {

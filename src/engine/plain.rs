@@ -256,7 +256,10 @@ impl Engine {
         let namespace = entry.namespace;
         self.close_acks(socket);
         self.forget_door(socket);
-        self.drops.remove(&socket);
+        // What was dropped for it and not told yet is told now, or never.
+        if let Some(dropped) = self.drops.remove(&socket) {
+            self.turn.push(Record::Drain { socket, dropped });
+        }
         self.protocols.remove(&socket);
         let nsp = self.namespace_span(namespace);
         let may_return = self.keep_gone(socket, reason);

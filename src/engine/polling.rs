@@ -171,7 +171,7 @@ impl Engine {
             }
             return;
         }
-        let mut payload = self.pool.take();
+        let mut payload = self.pool.take(queue.bytes());
         let most = self.config.limits.poll_packets.max(1) as usize;
         let taken = answer::write(&mut payload, queue.pieces(&self.chunks), most);
         queue.advance(taken.bytes, &mut self.chunks);

@@ -24,10 +24,7 @@ use crate::{
         frame::{self, Opcode},
     },
     hub::{Stage, audience::Selection},
-    session::{
-        self, Data, FORMATS, JSON, Length, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, Sink, raw,
-        socketio,
-    },
+    session::{self, Data, FORMATS, JSON, Measured, Outgoing, RAW, RESERVED, SOCKETIO_TEXT, raw, socketio},
 };
 
 /// The arguments of an event or an ack: a JSON array as text, and the binary
@@ -367,6 +364,10 @@ fn log_of(room_logs: &mut Vec<[Log; FORMATS]>, room: u32, format: usize) -> &mut
     &mut room_logs[room as usize][format.min(FORMATS - 1)]
 }
 
+/// What a wire format puts around a name and arguments, about, its frame's header
+/// included.
+const MOST_AROUND: usize = 64;
+
 /// Writes a message's frames at the end of a log: one, and one for each
 /// attachment that travels by itself.
 fn encode(
@@ -377,8 +378,7 @@ fn encode(
     outgoing: &Outgoing<'_>,
     offset: Option<&str>,
 ) -> Piece {
-    let mut length = Length::default();
-    write_text(&mut length, format, nsp, outgoing, offset);
+    let about = outgoing.about_bytes(format);
     let attachments = match format {
         JSON => &[],
         RAW => raw::attachments(outgoing),
@@ -389,11 +389,18 @@ fn encode(
         SOCKETIO_TEXT => answer::base64_frame_len(bytes),
         _ => bytes.len() + 10,
     };
-    let size = length.0 + 10 + attachments.iter().map(frame_len).sum::<usize>();
+    let around = MOST_AROUND + nsp.len() + offset.map_or(0, str::len);
+    let size = about + around + attachments.iter().map(frame_len).sum::<usize>();
     chunks.append(log, size, |out| {
-        let (header, header_len) = frame::header(opcode, length.0);
-        out.extend_from_slice(header.get(..header_len).unwrap_or_default());
-        write_text(out, format, nsp, outgoing, offset);
+        match (format, outgoing) {
+            // As it is: its length is known.
+            (RAW, Outgoing::Data(data)) => frame::write(out, opcode, data.as_bytes()),
+            _ => frame::write_with(out, opcode, about, |out| match format {
+                JSON => session::json::write(out, outgoing),
+                RAW => raw::write(out, outgoing),
+                _ => socketio::write(out, nsp, outgoing, offset),
+            }),
+        }
         for attachment in attachments {
             match format {
                 SOCKETIO_TEXT => answer::write_base64_frame(out, attachment),
@@ -401,12 +408,4 @@ fn encode(
             }
         }
     })
-}
-
-fn write_text(sink: &mut impl Sink, format: u8, nsp: &str, outgoing: &Outgoing<'_>, offset: Option<&str>) {
-    match format {
-        JSON => session::json::write(sink, outgoing),
-        RAW => raw::write(sink, outgoing),
-        _ => socketio::write(sink, nsp, outgoing, offset),
-    }
 }

@@ -322,13 +322,13 @@ impl Engine {
         }
     }
 
-    /// What is due in sessions.
-    pub(super) fn expire_sessions(&mut self, unread: &impl Fn(u32) -> bool) {
+    /// What is due in sessions. A client on polling may speak on any connection.
+    pub(super) fn expire_sessions(&mut self, unread: &impl Fn(u32) -> bool, polls_may_wait: bool) {
         loop {
             let sessions = &self.sessions;
             let busy = |key: u32| match sessions.get(key as usize).map(|session| session.via) {
                 Some(Via::WebSocket(connection)) => unread(connection),
-                _ => false,
+                _ => polls_may_wait,
             };
             if let Some((key, timer)) = self.session_timers.take_expired(self.now, busy) {
                 self.expire_session(key, timer);

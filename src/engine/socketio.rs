@@ -202,14 +202,14 @@ impl Engine {
             let nsp = nsp.map_or("/", |nsp| self.turn.text_of(nsp)).to_owned();
             return self.enter(key, &nsp, auth.unwrap_or_else(|| "{}".to_owned()));
         }
-        if packet.body == Body::ConnectError {
+        if matches!(packet.body, Body::ConnectError) {
             return self.out_of_place(key, "CONNECT_ERROR is the server's to send");
         }
         let nsp = nsp.map_or("/", |nsp| self.turn.text_of(nsp));
         let Some(socket) = self.socket_in(key, nsp) else {
             return self.out_of_place(key, "a packet for a namespace that it is not in");
         };
-        if packet.body == Body::Disconnect {
+        if matches!(packet.body, Body::Disconnect) {
             self.remove_from_session(key, socket);
             self.part(socket, Reason::ClientLeft, None, Reason::ClientLeft.as_str());
         } else if matches!(packet.body, Body::Event { .. } | Body::Nothing) && !self.allows_event(socket) {

@@ -41,7 +41,10 @@ pub struct Stats {
 
     /// Volatile messages that were not sent because the client was behind.
     pub dropped_volatile: u64,
-    /// Messages that were dropped because a send queue was full.
+    /// Messages that were dropped because a send queue was full. Under
+    /// [`Overflow::Drop`](crate::Overflow::Drop) each is told by a
+    /// [`Drain`](crate::Event::Drain), when there is room again or its socket leaves;
+    /// otherwise its client is disconnected.
     pub dropped_full: u64,
 
     /// Handshakes and requests refused because they were malformed or over a
@@ -57,7 +60,8 @@ pub struct Stats {
     pub refused_guard: u64,
     /// Requests and handshakes that took too long.
     pub refused_timeout: u64,
-    /// Times that accepting had to pause because descriptors ran out.
+    /// Times that accepting had to pause, with clients at the door, because
+    /// descriptors or places ran out.
     pub accept_pauses: u64,
 
     disconnects: [u64; Reason::ALL.len()],
@@ -81,15 +85,22 @@ impl Stats {
         self.disconnects.get(reason as usize).copied().unwrap_or_default()
     }
 
-    /// How often clients have met this limit.
+    /// How often this limit was met: by clients, but
+    /// [`MailboxBytes`](Limit::MailboxBytes) by other threads.
+    /// [`Connections`](Limit::Connections) counts each time that the last place was taken
+    /// and somebody waited at the door, who is let in when another leaves.
     #[must_use]
     pub fn breaches(&self, limit: Limit) -> u64 {
         self.breaches.0.get(limit as usize).copied().unwrap_or_default()
     }
 
     pub(crate) fn count_breach(&mut self, limit: Limit) {
+        self.count_breaches(limit, 1);
+    }
+
+    pub(crate) fn count_breaches(&mut self, limit: Limit, times: u64) {
         if let Some(count) = self.breaches.0.get_mut(limit as usize) {
-            *count += 1;
+            *count += times;
         }
     }
 

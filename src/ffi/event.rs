@@ -43,8 +43,9 @@ pub enum salon_event_type {
     /// An answer to a question of yours, or that none comes: socket, ack, code
     /// (SALON_OK, SALON_ERR_TIMEOUT or SALON_ERR_CLOSED), data, attachments.
     SALON_EVENT_ACK = 5,
-    /// A full send queue has room again, after a message was refused or dropped:
-    /// socket, tag (how many since the last DRAIN). Only with SALON_OVERFLOW_DROP.
+    /// A full send queue has room again, after a message was refused or dropped,
+    /// or its socket leaves and DISCONNECT follows: socket, tag (how many since the
+    /// last DRAIN). Only with SALON_OVERFLOW_DROP.
     SALON_EVENT_DRAIN = 6,
     /// A timer fired: tag, ack (the timer).
     SALON_EVENT_TIMER = 7,

@@ -3,6 +3,7 @@
 use std::{
     ffi::{c_char, c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
 };
 
 use super::{
@@ -198,6 +199,13 @@ pub unsafe extern "C" fn salon_remote_disconnect(
 ) -> c_int {
     // SAFETY: the header's contract for the pointer.
     unsafe { through(remote, |remote| remote.disconnect(id(socket)?)) }
+}
+
+/// Like salon_server_shutdown(): who is not gone after `grace_ms` is cut off.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn salon_remote_shutdown_within(remote: *const salon_remote, grace_ms: u32) -> c_int {
+    // SAFETY: the header's contract for the pointer.
+    unsafe { through(remote, |remote| remote.shutdown_within(Duration::from_millis(u64::from(grace_ms)))) }
 }
 
 /// Shuts the server down; its clients have salon_config.close_timeout_ms to go.

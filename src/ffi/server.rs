@@ -445,7 +445,8 @@ pub enum salon_limit {
     SALON_LIMIT_NAME_BYTES = 25,
     /// json_depth: the session is closed, or exception.
     SALON_LIMIT_JSON_DEPTH = 26,
-    /// connections: accepting pauses.
+    /// connections: who comes then waits at the door. Counts each time that the
+    /// last place was taken and somebody waited.
     SALON_LIMIT_CONNECTIONS = 27,
     /// client_events_per_s: close code 1008; to a Socket.IO client DISCONNECT before it.
     SALON_LIMIT_CLIENT_EVENTS = 28,
@@ -457,6 +458,8 @@ pub enum salon_limit {
     SALON_LIMIT_ADDRESS_SESSIONS = 31,
     /// address_handshakes_per_min: 429, or CONNECT_ERROR.
     SALON_LIMIT_ADDRESS_HANDSHAKES = 32,
+    /// mailbox_bytes: SALON_ERR_LIMIT to the thread that posts.
+    SALON_LIMIT_MAILBOX_BYTES = 33,
 }
 
 /// Counters since the start, and gauges of now.
@@ -495,7 +498,9 @@ pub struct salon_stats {
     pub exceptions: u64,
     /// Volatile messages left out.
     pub dropped_volatile: u64,
-    /// Messages dropped because a send queue was full.
+    /// Messages dropped because a send queue was full. With SALON_OVERFLOW_DROP
+    /// each is told by SALON_EVENT_DRAIN, when there is room again or its socket
+    /// leaves.
     pub dropped_full: u64,
     /// Malformed requests and handshakes.
     pub refused_malformed: u64,
@@ -509,17 +514,16 @@ pub struct salon_stats {
     pub refused_guard: u64,
     /// Requests and handshakes that took too long.
     pub refused_timeout: u64,
-    /// Times that accepting paused.
+    /// Times that accepting paused, with clients at the door.
     pub accept_pauses: u64,
     /// Sockets that are gone, by salon_reason; the rest is for reasons to come.
     pub disconnects: [u64; 32],
-    /// How often clients have met a limit, by salon_limit; the rest is for
-    /// limits to come.
+    /// How often each limit was met, by salon_limit; the rest is for limits to
+    /// come.
     pub breaches: [u64; 64],
 }
 
-const _: () =
-    assert!(Limit::AddressHandshakes as usize == salon_limit::SALON_LIMIT_ADDRESS_HANDSHAKES as usize);
+const _: () = assert!(Limit::MailboxBytes as usize == salon_limit::SALON_LIMIT_MAILBOX_BYTES as usize);
 
 /// What was counted of each kind, by its number.
 fn counted<K: Copy, const N: usize>(kinds: &[K], count: impl Fn(K) -> u64) -> [u64; N] {

@@ -141,6 +141,26 @@ impl Listener {
         }
     }
 
+    /// Whether somebody waits at the door, asked of the system without taking it in.
+    pub(super) fn has_waiting(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let door: &dyn std::os::fd::AsFd = match &self.door {
+                Door::Tcp(listener) => listener,
+                Door::Unix(listener) => listener,
+            };
+            let mut asked = [PollFd::new(&door, PollFlags::IN)];
+            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            // Who can't be asked about may be there: it is tried again.
+            !matches!(poll(&mut asked, Some(&at_once)), Ok(0))
+        }
+        #[cfg(not(unix))]
+        {
+            true
+        }
+    }
+
     pub(super) fn accept(&mut self) -> io::Result<(Transport, Option<SocketAddr>)> {
         #[cfg(all(test, target_os = "linux"))]
         if let Some(error) = super::faults::accept() {

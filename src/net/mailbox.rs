@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Mailbox {
     closed: AtomicBool,
     inner: Mutex<Inner>,
     limit: usize,
+    /// Errands for which there was no room.
+    refused: AtomicU64,
 }
 
 #[derive(Default)]
@@ -51,6 +53,7 @@ impl Mailbox {
             closed: AtomicBool::new(false),
             inner: Mutex::default(),
             limit: if limit == crate::base::limits::UNLIMITED { usize::MAX } else { limit as usize },
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -76,6 +79,7 @@ impl Mailbox {
             let weight = bytes.saturating_add(ERRAND_COST);
             let total = inner.bytes.saturating_add(weight);
             if total > self.limit && !inner.errands.is_empty() {
+                self.refused.fetch_add(1, Ordering::Relaxed);
                 return Err(Error::limit(format!(
                     "the mailbox holds {} bytes and may hold {}; the server's thread is behind",
                     inner.bytes, self.limit
@@ -85,6 +89,11 @@ impl Mailbox {
             inner.errands.push_back((weight, errand));
         }
         self.wake()
+    }
+
+    /// How many errands were refused because there was no room.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Does errands, up to a measure, so that threads which never stop do not

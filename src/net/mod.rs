@@ -64,6 +64,8 @@ pub(crate) struct Net {
     paused_until: Option<Millis>,
     /// Nobody has been accepted since the pause began.
     is_paused: bool,
+    /// Somebody has been accepted in this turn.
+    has_newcomers: bool,
 }
 
 impl Net {
@@ -85,6 +87,7 @@ impl Net {
             connections: 0,
             paused_until: None,
             is_paused: false,
+            has_newcomers: false,
         })
     }
 
@@ -171,8 +174,12 @@ impl Net {
         }
         self.accept(engine, now);
         self.read(engine, now);
+        // Of who has just come, or waits at the door, nothing has been read.
+        let at_the_door = self.paused_until.is_none() && self.listeners.iter().any(|it| it.readable);
+        let more = !self.ready.is_empty() || self.has_newcomers || at_the_door;
         let transports = &self.transports;
-        engine.handle_timeout(now, |key| transports.get(key).is_some_and(|transport| transport.readable));
+        let unread = |key| transports.get(key).is_some_and(|transport| transport.readable);
+        engine.handle_timeout(now, unread, more);
         engine.flush(&mut self.transports, now);
         self.reap(engine);
         engine.take_turn(events);
@@ -261,6 +268,7 @@ impl Net {
 
     /// Takes clients in, as long as there are descriptors for them.
     fn accept(&mut self, engine: &mut Engine, now: Millis) {
+        self.has_newcomers = false;
         if self.paused_until.is_some_and(|until| now < until) {
             return;
         }
@@ -272,6 +280,10 @@ impl Net {
                     break;
                 };
                 if self.connections >= self.most_connections {
+                    if !listener.has_waiting() {
+                        listener.readable = false;
+                        break;
+                    }
                     if !self.is_paused {
                         engine.count_breach(Limit::Connections);
                     }
@@ -279,7 +291,7 @@ impl Net {
                 }
                 match listener.accept() {
                     Ok((transport, peer)) => {
-                        self.is_paused = false;
+                        (self.is_paused, self.has_newcomers) = (false, true);
                         self.admit(engine, transport, peer, now);
                     }
                     Err(error) => match error.kind() {

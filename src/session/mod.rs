@@ -5,6 +5,8 @@ pub(crate) mod json;
 pub(crate) mod raw;
 pub(crate) mod socketio;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::base::json::{self as text, Elements};
 pub(crate) use crate::base::{limits::MAX_SAFE_INTEGER, name::RESERVED};
 
@@ -74,50 +76,43 @@ impl<'a> From<&'a [u8]> for Data<'a> {
     }
 }
 
-/// Where a dialect writes. Everything is written twice: once to learn its
-/// length, which the frame's header needs, and once in earnest.
-pub(crate) trait Sink {
-    fn put(&mut self, bytes: &[u8]);
-    fn put_base64(&mut self, bytes: &[u8]);
-}
-
-/// Only counts.
-#[derive(Debug, Default)]
-pub(crate) struct Length(pub(crate) usize);
-
-impl Sink for Length {
-    fn put(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len();
-    }
-
-    fn put_base64(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len().div_ceil(3) * 4;
+impl Outgoing<'_> {
+    /// About how many bytes it has in a wire format, without attachments that
+    /// travel by themselves; to the byte where the format adds nothing.
+    pub(crate) fn about_bytes(&self, format: u8) -> usize {
+        let of = |payload: &Measured<'_>| {
+            let inside = if format == JSON { payload.attachments } else { &[] };
+            payload.args.len() + inside.iter().map(|bytes| bytes.len().div_ceil(3) * 4 + 3).sum::<usize>()
+        };
+        match self {
+            Self::Data(data) if format == RAW => data.as_bytes().len(),
+            Self::Data(data) => AROUND_BYTES + data.as_bytes().len(),
+            Self::Event { name, payload, .. } => AROUND_BYTES + name.len() + of(payload),
+            Self::Ack { payload, .. } => AROUND_BYTES + of(payload),
+        }
     }
 }
 
-impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-
-    fn put_base64(&mut self, bytes: &[u8]) {
-        use base64::{Engine, engine::general_purpose::STANDARD};
-        let start = self.len();
-        self.resize(start + bytes.len().div_ceil(3) * 4, 0);
-        // The room is exactly what the encoding needs.
-        let _ = STANDARD.encode_slice(bytes, self.get_mut(start..).unwrap_or_default());
-    }
-}
+/// What a format puts around a name and arguments, at least.
+const AROUND_BYTES: usize = 8;
 
 /// Writes a JSON string.
-pub(crate) fn put_string(sink: &mut impl Sink, text: &str) {
-    sink.put(b"\"");
-    sink.put(text::escape(text).as_bytes());
-    sink.put(b"\"");
+pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text::escape(text).as_bytes());
+    out.push(b'"');
+}
+
+/// Writes bytes as base64 (RFC 4648 §4).
+pub(crate) fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    // The room is exactly what the encoding needs.
+    let _ = STANDARD.encode_slice(bytes, out.get_mut(start..).unwrap_or_default());
 }
 
 /// Writes a number in decimal.
-pub(crate) fn put_number(sink: &mut impl Sink, number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0u8; 20];
     let (mut at, mut rest) = (digits.len(), number);
     loop {
@@ -128,5 +123,5 @@ pub(crate) fn put_number(sink: &mut impl Sink, number: u64) {
             break;
         }
     }
-    sink.put(&digits[at..]);
+    out.extend_from_slice(&digits[at..]);
 }

@@ -2,26 +2,26 @@
 //! becomes the text `["name",args…]`, followed by its attachments as binary
 //! messages.
 
-use super::{Data, Outgoing, Sink, put_string};
+use super::{Data, Outgoing, put_string};
 
 /// Writes the message itself; its [`attachments`] follow as messages of their own.
-pub(crate) fn write(sink: &mut impl Sink, outgoing: &Outgoing<'_>) {
+pub(crate) fn write(out: &mut Vec<u8>, outgoing: &Outgoing<'_>) {
     match outgoing {
-        Outgoing::Data(data) => sink.put(data.as_bytes()),
+        Outgoing::Data(data) => out.extend_from_slice(data.as_bytes()),
         Outgoing::Event { name, payload, .. } => {
-            sink.put(b"[");
-            put_string(sink, name);
+            out.extend_from_slice(b"[");
+            put_string(out, name);
             let inner = payload.args.trim_ascii().as_bytes();
             match payload.elements.count {
-                0 => sink.put(b"]"),
+                0 => out.extend_from_slice(b"]"),
                 // The array's own opening bracket gives way to a comma.
                 _ => {
-                    sink.put(b",");
-                    sink.put(inner.get(1..).unwrap_or_default());
+                    out.extend_from_slice(b",");
+                    out.extend_from_slice(inner.get(1..).unwrap_or_default());
                 }
             }
         }
-        Outgoing::Ack { payload, .. } => sink.put(payload.args.as_bytes()),
+        Outgoing::Ack { payload, .. } => out.extend_from_slice(payload.args.as_bytes()),
     }
 }
 

@@ -162,6 +162,7 @@ static void null_servers(void) {
     ANSWERS(salon_remote_reject(NULL, 1, 401, "no"), INVALID);
     ANSWERS(salon_remote_disconnect(NULL, 1), INVALID);
     ANSWERS(salon_remote_shutdown(NULL), INVALID);
+    ANSWERS(salon_remote_shutdown_within(NULL, 0), INVALID);
     CHECK(server == NULL && remote == NULL);
 }
 
@@ -817,8 +818,9 @@ static void the_end(salon_server *server, uint16_t port) {
     ANSWERS(salon_remote_new(server, &other), 0);
     ANSWERS(salon_remote_shutdown(remote), 0);
     turn(server);
-    ANSWERS(salon_server_shutdown(server, 50), 0);
     ANSWERS(salon_server_shutdown(server, UINT32_MAX), 0);
+    /* The client does not go: the last word is that it is cut off. */
+    ANSWERS(salon_remote_shutdown_within(remote, 50), 0);
     CHECK(wait_for(server, SALON_EVENT_DISCONNECT).code == SALON_REASON_SHUTDOWN);
     wait_for(server, SALON_EVENT_STOPPED);
     client_free(client);
@@ -846,6 +848,7 @@ static void the_end(salon_server *server, uint16_t port) {
     ANSWERS(salon_remote_reject(remote, socket, 401, "no"), SALON_ERR_CLOSED);
     ANSWERS(salon_remote_disconnect(remote, socket), SALON_ERR_CLOSED);
     ANSWERS(salon_remote_shutdown(remote), SALON_ERR_CLOSED);
+    ANSWERS(salon_remote_shutdown_within(remote, 0), SALON_ERR_CLOSED);
     salon_remote_free(remote);
     CHECK(pthread_create(&thread, NULL, free_remote, other) == 0 && pthread_join(thread, NULL) == 0);
 }

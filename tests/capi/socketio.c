@@ -493,6 +493,7 @@ static void *fill(void *given) {
     ANSWERS(salon_remote_reject(remote, 1, 401, "no"), limit);
     ANSWERS(salon_remote_disconnect(remote, 1), limit);
     ANSWERS(salon_remote_shutdown(remote), limit);
+    ANSWERS(salon_remote_shutdown_within(remote, 1), limit);
     ANSWERS(salon_remote_wake(remote), 0); /* It carries nothing. */
     return remote;
 }
@@ -501,16 +502,19 @@ static void *fill(void *given) {
 static void full_mailbox(void) {
     salon_config config = SALON_ZERO;
     salon_remote *remote;
+    salon_stats stats = SALON_ZERO;
     struct seen event;
     pthread_t thread;
     void *done;
     uint16_t port;
     salon_server *server;
-    config.mailbox_bytes = 1024;
+    config.mailbox_bytes = 1024, stats.size = sizeof stats;
     server = serve(&config, &port);
     ANSWERS(salon_remote_new(server, &remote), 0);
     CHECK(pthread_create(&thread, NULL, fill, remote) == 0);
     CHECK(pthread_join(thread, &done) == 0 && done == remote);
+    ANSWERS(salon_server_stats(server, &stats), 0);
+    CHECK(stats.breaches[SALON_LIMIT_MAILBOX_BYTES] == 8); /* All of them but the wake. */
     event = wait_for(server, SALON_EVENT_POST);
     CHECK(event.tag == 1 && event.data_len == 4096 && saw_none(SALON_EVENT_POST));
     ANSWERS(salon_remote_post(remote, 3, NULL, 0), 0);

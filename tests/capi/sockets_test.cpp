@@ -466,6 +466,7 @@ static void the_end() {
     house.wait(SALON_EVENT_STOPPED);
     CHECK(code_of([&] { house.server.listen("127.0.0.1:0"); }) == SALON_ERR_CLOSED);
     remote.shutdown();
+    remote.shutdown(20s);
     try {
         house.server.listen("127.0.0.1:0");
     } catch (const salon::Error &error) {

@@ -124,6 +124,7 @@ CONSTANTS: Dict[str, int] = {
     "SALON_LIMIT_ADDRESS_CONNECTS": 30,
     "SALON_LIMIT_ADDRESS_SESSIONS": 31,
     "SALON_LIMIT_ADDRESS_HANDSHAKES": 32,
+    "SALON_LIMIT_MAILBOX_BYTES": 33,
     "SALON_PROTOCOL_SOCKETIO": 1,
     "SALON_PROTOCOL_JSON": 2,
     "SALON_PROTOCOL_RAW": 3,
@@ -404,6 +405,7 @@ PROTOTYPES: Dict[str, Tuple[Any, Sequence[Any]]] = {
     "salon_remote_accept": (c_int, [_remote, c_uint64, c_void_p]),
     "salon_remote_reject": (c_int, [_remote, c_uint64, c_uint32, c_char_p]),
     "salon_remote_disconnect": (c_int, [_remote, c_uint64]),
+    "salon_remote_shutdown_within": (c_int, [_remote, c_uint32]),
     "salon_remote_shutdown": (c_int, [_remote]),
 }
 

@@ -277,14 +277,16 @@ class Engine:
 
     def shutdown(self, grace: float = 5.0) -> None:
         """Stops listening and says goodbye to every client; who is not gone after `grace` seconds is cut off. Then
-        :meth:`run` returns. May be called on any thread and from a signal handler."""
+        :meth:`run` returns. May be called on any thread and from a signal handler: what the thread said before is still
+        delivered, and the functions that it had called soon run, but may speak too late."""
         self._check_open()
         if self._stopped:
             return
+        grace_ms = ms(grace, "the grace", least=0)
         if get_ident() == self._thread and not self._turning.locked():
-            self._check(self._lib.salon_server_shutdown(self._handle, ms(grace, "the grace", least=0)))
+            self._check(self._lib.salon_server_shutdown(self._handle, grace_ms))
         else:
-            self.call_soon(self.shutdown, grace)
+            self._check(self._lib.salon_remote_shutdown_within(self._remote, grace_ms))
 
     def close(self) -> None:
         """Closes everything at once. Nothing is told to anybody; :meth:`shutdown` is the polite way."""

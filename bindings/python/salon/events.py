@@ -40,7 +40,7 @@ class Reason(enum.IntEnum):
 
 
 class Limit(enum.IntEnum):
-    """A limit that clients can meet: a keyword of :class:`Server` by its name."""
+    """A limit that clients or other threads can meet: a keyword of :class:`Server` by its name."""
 
     HEAD_BYTES = 0
     HEADER_LINES = 1
@@ -75,6 +75,7 @@ class Limit(enum.IntEnum):
     ADDRESS_CONNECTS = 30
     ADDRESS_SESSIONS = 31
     ADDRESS_HANDSHAKES = 32
+    MAILBOX_BYTES = 33
 
 
 @dataclass(eq=False)
@@ -190,7 +191,8 @@ class Data(_OfSocket):
 
 @dataclass(eq=False)
 class Drain(_OfSocket):
-    """A full send queue has room again, after `dropped` messages were refused (only with ``overflow="drop"``)."""
+    """A full send queue has room again, or its client leaves, after `dropped` messages to it were refused (only with
+    ``overflow="drop"``)."""
 
     __slots__ = ("dropped",)
 

@@ -316,4 +316,5 @@ def test_the_mailbox_has_an_end():
         thread.start()
         thread.join()
         assert len(told) == 1
+        assert server.stats().breaches[salon.Limit.MAILBOX_BYTES] == 1
         assert server.poll(0) == []

@@ -2,7 +2,7 @@
 //! takes its time and breaks. Each knows what it was told and what it said, so
 //! that what comes can be judged. They say numbers (`~7~`), hear numbers, ask
 //! and answer, move from polling to WebSocket, lose their connections and come
-//! back.
+//! back. Those of Socket.IO may join a second namespace, in which they only listen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,11 +36,21 @@ enum Move {
     Probed(usize),
 }
 
+/// A second namespace of a client, as long as its session lives.
+#[derive(Debug)]
+pub(super) struct Second {
+    nsp: &'static str,
+    pub(super) number: Option<usize>,
+    pub(super) is_in: bool,
+}
+
 /// One client of the crowd.
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) speaks: Speaks,
     pub(super) nsp: &'static str,
+    address: std::net::SocketAddr,
+    pub(super) second: Option<Second>,
     /// It reads only now and then.
     slow: bool,
     pub(super) ws: Option<usize>,
@@ -57,6 +67,8 @@ pub(super) struct Guest {
     offset: Option<String>,
     /// The offset of an event whose attachment is still to come.
     coming: Option<String>,
+    /// An attachment that comes is for the second namespace.
+    comes_to_second: bool,
     /// What has arrived and is not understood yet, by connection; whether the
     /// head of a WebSocket is behind it.
     inbox: BTreeMap<usize, (bool, Vec<u8>)>,
@@ -86,7 +98,8 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
-    fn connect(&mut self, slow: bool) -> usize {
+    fn connect(&mut self, slow: bool, address: std::net::SocketAddr) -> usize {
+        self.salon.from = Some(address);
         let pipe = self.salon.connect();
         self.pipes.insert(pipe, self.me);
         if slow {
@@ -108,7 +121,7 @@ impl Around<'_> {
 }
 
 impl Guest {
-    pub(super) fn new(dice: &mut Dice) -> Self {
+    pub(super) fn new(dice: &mut Dice, address: std::net::SocketAddr) -> Self {
         let (speaks, nsp) = dice
             .pick(&[
                 (Speaks::Json, "/"),
@@ -127,6 +140,8 @@ impl Guest {
         Self {
             speaks,
             nsp,
+            address,
+            second: None,
             slow: dice.one_in(6),
             ws: None,
             moving: Move::No,
@@ -138,6 +153,7 @@ impl Guest {
             pid: None,
             offset: None,
             coming: None,
+            comes_to_second: false,
             inbox: BTreeMap::new(),
             outbox: Vec::new(),
             number: None,
@@ -156,6 +172,14 @@ impl Guest {
 
     fn is_away(&self) -> bool {
         self.ws.is_none() && self.sid.is_none() && !self.knocks
+    }
+
+    /// The host has been told that one of its sockets is in a namespace.
+    pub(super) fn enter(&mut self, number: usize, nsp: &str) {
+        match &mut self.second {
+            Some(second) if second.nsp == nsp => second.number = Some(number),
+            _ => self.number = Some(number),
+        }
     }
 
     /// Whether it is where the host thinks, and means to stay.
@@ -182,14 +206,16 @@ impl Guest {
             1 => self.leave(around),
             2..7 => self.ask(around),
             7..10 => self.start_move(around),
+            10..12 => self.join_second(around),
             _ => self.talk(around),
         }
     }
 
     fn knock(&mut self, around: &mut Around<'_>) {
         (self.number, self.is_in, self.said, self.next_id, self.said_all) = (None, false, 0, 0, None);
+        (self.second, self.comes_to_second) = (None, false);
         self.asked.clear();
-        let pipe = around.connect(self.slow);
+        let pipe = around.connect(self.slow, self.address);
         let bytes = match self.speaks {
             Speaks::Json | Speaks::Raw => handshake(self.nsp),
             Speaks::WebSocket => handshake(&format!("{PATH}websocket")),
@@ -227,6 +253,7 @@ impl Guest {
     fn forget(&mut self, around: &mut Around<'_>) {
         (self.ws, self.poll, self.post, self.kept, self.sid) = (None, None, None, None, None);
         (self.moving, self.knocks, self.is_in) = (Move::No, false, false);
+        self.second.iter_mut().for_each(|second| second.is_in = false);
         self.inbox.clear();
         self.outbox.clear();
         self.coming = None;
@@ -315,13 +342,25 @@ impl Guest {
         }
     }
 
+    /// Once in a session, so that what comes is for that socket.
+    fn join_second(&mut self, around: &mut Around<'_>) {
+        if !self.is_in || !self.is_socketio() || self.said_all.is_some() || self.second.is_some() {
+            return;
+        }
+        let Some(nsp) = around.dice.pick(&["/", "/team-1", "/team-2"]).filter(|nsp| *nsp != self.nsp) else {
+            return;
+        };
+        self.second = Some(Second { nsp, number: None, is_in: false });
+        self.say(around, if nsp == "/" { "40".to_owned() } else { format!("40{nsp},") });
+    }
+
     fn start_move(&mut self, around: &mut Around<'_>) {
         let (Speaks::Moving, None, Move::No, Some(sid)) = (self.speaks, self.ws, self.moving, &self.sid)
         else {
             return;
         };
         let bytes = handshake(&format!("{PATH}websocket&sid={sid}"));
-        let pipe = around.connect(self.slow);
+        let pipe = around.connect(self.slow, self.address);
         self.moving = Move::Probing(pipe);
         around.up(pipe, bytes);
     }
@@ -365,7 +404,7 @@ impl Guest {
     fn connection(&mut self, around: &mut Around<'_>) -> usize {
         match self.kept.take() {
             Some((pipe, since)) if around.salon.now < since + KEPT_MS => pipe,
-            _ => around.connect(self.slow),
+            _ => around.connect(self.slow, self.address),
         }
     }
 
@@ -431,6 +470,10 @@ impl Guest {
             match piece.strip_prefix('b') {
                 Some(bytes) => self.attachment(around, &STANDARD.decode(bytes).unwrap()),
                 None => self.packet(around, piece),
+            }
+            // A goodbye ends it, also in front of what was for its other namespace.
+            if self.sid.is_none() {
+                return;
             }
         }
     }
@@ -518,8 +561,10 @@ impl Guest {
     fn socketio(&mut self, around: &mut Around<'_>, packet: &str) {
         let rest = &packet[2..];
         let rest = if packet.starts_with("45") { &rest[rest.find('-').unwrap() + 1..] } else { rest };
-        let behind = if self.nsp == "/" { Some(rest) } else { rest.strip_prefix(&*self.nsp_in_packets()) };
-        let behind = behind.unwrap_or_else(|| panic!("{packet} came to {}", self.nsp));
+        if let Some(behind) = self.second.as_ref().and_then(|second| behind_nsp(rest, second.nsp)) {
+            return self.packet_of_second(around, packet, behind);
+        }
+        let behind = behind_nsp(rest, self.nsp).unwrap_or_else(|| panic!("{packet} came to {}", self.nsp));
         match packet.as_bytes()[1] {
             b'0' => {
                 self.is_in = true;
@@ -548,6 +593,7 @@ impl Guest {
                 }
             }
             _ => {
+                self.comes_to_second = false;
                 if self.pid.is_some()
                     && let Some((_, last)) = behind.rsplit_once(",\"")
                     && let Some(offset) = last.strip_suffix("\"]")
@@ -556,6 +602,20 @@ impl Guest {
                     let kept = if packet.starts_with("45") { &mut self.coming } else { &mut self.offset };
                     *kept = Some(offset.to_owned());
                 }
+                self.hear(around, behind.as_bytes());
+            }
+        }
+    }
+
+    /// A packet to the socket in the second namespace.
+    fn packet_of_second(&mut self, around: &mut Around<'_>, packet: &str, behind: &str) {
+        let Some(second) = &mut self.second else { return };
+        match packet.as_bytes()[1] {
+            b'0' => second.is_in = true,
+            b'1' | b'4' => second.is_in = false,
+            _ => {
+                assert!(second.is_in, "{packet} came to who is not in {}", second.nsp);
+                self.comes_to_second = true;
                 self.hear(around, behind.as_bytes());
             }
         }
@@ -604,8 +664,19 @@ impl Guest {
         let (Some(_), Some(number), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { return };
         let number = std::str::from_utf8(number).unwrap().parse().unwrap();
         let length = rest.iter().take_while(|byte| **byte == b'y').count();
-        let socket = self.number.unwrap_or_else(|| panic!("message {number} came to nobody"));
+        let in_second = self.second.as_ref().filter(|_| self.comes_to_second);
+        let socket = in_second.map_or(self.number, |second| second.number);
+        let socket = socket.unwrap_or_else(|| panic!("message {number} came to nobody"));
+        around.ledger.delivered[usize::from(in_second.is_some())] += 1;
         around.ledger.hear(socket, number, length, around.may_miss);
+    }
+}
+
+/// What stands behind the namespace in a packet, if it is of this one.
+fn behind_nsp<'p>(rest: &'p str, nsp: &str) -> Option<&'p str> {
+    match nsp {
+        "/" => (!rest.starts_with('/')).then_some(rest),
+        _ => rest.strip_prefix(nsp)?.strip_prefix(','),
     }
 }
 

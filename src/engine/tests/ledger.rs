@@ -40,8 +40,11 @@ pub(super) struct Member {
 pub(super) struct Ledger {
     pub(super) members: BTreeMap<usize, Member>,
     said: Vec<Said>,
-    /// Messages that clients have heard, each counted for each.
-    pub(super) delivered: u64,
+    /// Messages that clients have heard, each counted for each: in their first
+    /// namespace, and in a second one.
+    pub(super) delivered: [u64; 2],
+    /// Messages that the host was told as dropped.
+    pub(super) told_dropped: u64,
 }
 
 impl Ledger {
@@ -79,10 +82,17 @@ impl Ledger {
         }
     }
 
+    /// The host is told that messages to a socket were dropped, which may be back
+    /// as another one.
+    pub(super) fn drop(&mut self, socket: usize, dropped: u64) {
+        self.told_dropped += dropped;
+        let mut members = self.members.values_mut();
+        members.find(|member| member.known_as.contains(&socket)).unwrap().dropped += dropped;
+    }
+
     /// A client heard a message: it was for it, not yet heard, and none before
     /// it that it had to hear is left out.
     pub(super) fn hear(&mut self, socket: usize, number: usize, length: usize, may_miss: bool) {
-        self.delivered += 1;
         assert_eq!(self.said[number].length, length, "message {number} was changed");
         let member = self.members.get_mut(&socket).unwrap();
         loop {

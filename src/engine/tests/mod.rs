@@ -228,7 +228,8 @@ impl Salon {
         }
         while engine.take_wanting().is_some() {}
         let unread = |key| kernel.by_key.get(&key).is_some_and(|&client| kernel.pipes[client].is_readable());
-        engine.handle_timeout(now, unread);
+        let more = kernel.pipes.iter().any(|pipe| pipe.is_readable() && engine.wants_bytes(pipe.key));
+        engine.handle_timeout(now, unread, more);
         engine.flush(kernel, now);
         engine.reap(|key| {
             let client = kernel.by_key.remove(&key).unwrap();
@@ -352,7 +353,7 @@ impl Salon {
         assert!(
             engine.doors.is_empty() && engine.guard_timers.deadline().is_none() && engine.auths.is_empty()
         );
-        assert!(engine.recovery.has_nobody());
+        assert!(engine.recovery.has_nobody() && engine.drops.is_empty());
         assert!(engine.acks.is_empty());
         assert!(engine.flood.is_idle());
         assert_eq!(engine.timeout(), None);

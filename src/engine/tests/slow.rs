@@ -140,6 +140,69 @@ fn dropped_messages_are_counted_and_told_when_there_is_room_again() {
     assert_eq!(salon.frames(client), ["text fine"]);
 }
 
+/// Makes a client leave.
+type Leaving = fn(&mut Salon, usize);
+
+/// How a client can be gone.
+const ENDS: [(&str, Leaving); 9] = [
+    ("it says goodbye", |salon, client| salon.write(client, close(1_000, ""))),
+    ("it closes its end", |salon, client| salon.end(client, End::Eof)),
+    ("its connection is cut", |salon, client| salon.end(client, End::Reset)),
+    ("what is sent to it fails", |salon, client| {
+        salon.kernel.pipes[client].broken = true;
+        salon.room(client, 1);
+    }),
+    ("it breaks the protocol", |salon, client| salon.write(client, b"\xff\xff".to_vec())),
+    ("the host disconnects it", |salon, _| salon.disconnect(0, 1_000, "").unwrap()),
+    ("its namespace is closed", |salon, _| salon.tell(|engine| engine.close_namespace("/")).unwrap()),
+    ("the server is shut down", |salon, _| salon.tell(Engine::close)),
+    ("the server is shut down at once", |salon, _| {
+        salon.tell(|engine| engine.close_within(std::time::Duration::ZERO));
+    }),
+];
+
+#[test]
+fn what_was_dropped_for_who_leaves_is_told_before_its_end_however_that_comes() {
+    for (how, end) in ENDS {
+        let (mut salon, client) = stuck(200, Overflow::Drop);
+        salon.send_to(0, &"x".repeat(150)).unwrap();
+        for _ in 0..3 {
+            assert_eq!(salon.send(&all(), &"x".repeat(100)), 0);
+        }
+        assert_eq!(salon.engine.dropped(salon.socket(0)), 3);
+        end(&mut salon, client);
+        let mut lines = salon.quiet();
+        lines.extend(salon.after(60_000));
+        assert_eq!(lines[0], "drain #0: 3", "{how}");
+        assert!(lines[1].starts_with("gone #0 /: "), "{how}: {lines:?}");
+        assert!(!lines[2..].iter().any(|line| line.contains("#0")), "{how}: {lines:?}");
+        assert_eq!(salon.engine.stats().dropped_full, 3, "{how}");
+    }
+}
+
+#[test]
+fn drop_and_end_in_one_turn_are_both_told_and_who_has_left_drops_nothing() {
+    let (mut salon, client) = stuck(200, Overflow::Drop);
+    salon.send_to(0, &"x".repeat(150)).unwrap();
+    salon.send(&all(), &"x".repeat(100));
+    // There is room again, but its queue has not been looked at.
+    salon.room(client, usize::MAX);
+    salon.disconnect(0, 1_000, "").unwrap();
+    assert_eq!(salon.send(&all(), &"x".repeat(100)), 0);
+    assert_eq!(salon.send_to(0, &"x".repeat(100)).unwrap(), 0);
+    let lines = salon.quiet();
+    assert_eq!(lines[0], "drain #0: 1");
+    assert!(lines[1].starts_with("gone #0 /: ") && lines.len() == 2, "{lines:?}");
+    // What had been told before is not told again.
+    let (mut salon, client) = stuck(200, Overflow::Drop);
+    salon.send_to(0, &"x".repeat(150)).unwrap();
+    salon.send(&all(), &"x".repeat(100));
+    assert_eq!(rest(&mut salon, client).1, ["drain #0: 1"]);
+    salon.end(client, End::Eof);
+    assert!(salon.quiet().iter().all(|line| line.starts_with("gone #0 /: ")));
+    assert_eq!(salon.engine.stats().dropped_full, 1);
+}
+
 #[test]
 fn drain_waits_until_the_queue_is_half_empty() {
     let (mut salon, client) = stuck(200, Overflow::Drop);
@@ -184,6 +247,27 @@ fn memory_counts_a_broadcast_once_and_comes_back_when_it_is_read() {
     assert!(stats.memory_bytes < 300_000, "{}", stats.memory_bytes);
     for client in clients {
         assert_eq!(rest(&mut salon, client).0.len(), 1);
+    }
+    let stats = salon.engine.stats();
+    assert_eq!((stats.queued_bytes, stats.memory_bytes), (0, 0));
+}
+
+#[test]
+fn broadcast_of_a_megabyte_to_a_thousand_slow_readers_is_there_once() {
+    let mut salon = Salon::raw(Config::default());
+    let clients: Vec<usize> = (0..1_000).map(|_| salon.open()).collect();
+    clients.iter().for_each(|client| salon.room(*client, 0));
+    assert_eq!(salon.send(&all(), &"x".repeat(1_000_000)), 1_000);
+    assert!(salon.quiet().is_empty());
+    let stats = salon.engine.stats();
+    assert_eq!(stats.queued_bytes, 1_000 * 1_000_010);
+    assert!((1_000_010..1_100_000).contains(&stats.memory_bytes), "{}", stats.memory_bytes);
+    // It is there as long as one of them has not read it.
+    for some in clients.chunks(250) {
+        assert!(salon.engine.stats().memory_bytes > 1_000_000);
+        some.iter().for_each(|client| salon.room(*client, usize::MAX));
+        assert!(salon.quiet().is_empty());
+        assert!(some.iter().all(|client| salon.read(*client).len() == 1_000_010));
     }
     let stats = salon.engine.stats();
     assert_eq!((stats.queued_bytes, stats.memory_bytes), (0, 0));

@@ -69,7 +69,7 @@ impl Wire for Kernel {
         if pipe.broken {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+        let bytes = pieces.iter().map(|piece| &**piece).collect::<Vec<_>>().concat();
         assert!(!bytes.is_empty(), "an empty send");
         let taken = bytes.len().min(pipe.room).min(pipe.at_once);
         if taken < bytes.len() {

@@ -186,7 +186,7 @@ impl Chaos {
         };
         self.ledger.enter(number, &nsp, guest.is_some());
         if let Some(guest) = guest {
-            self.crowd[guest].number = Some(number);
+            self.crowd[guest].enter(number, &nsp);
         }
     }
 

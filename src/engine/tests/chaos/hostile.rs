@@ -12,6 +12,7 @@ impl Chaos {
             2 | 3 => request("GET", &format!("{PATH}polling"), ""),
             _ => self.session_request(),
         };
+        self.salon.from = Some(address(self.dice.below(HOSTILE_ADDRESSES)));
         let client = self.salon.connect();
         self.say(client, bytes);
     }

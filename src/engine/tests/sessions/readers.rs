@@ -83,6 +83,29 @@ fn what_is_received_and_what_is_told_as_dropped_adds_up_to_what_was_sent() {
     assert!(all_dropped.iter().all(|count| *count > 100), "{all_dropped:?}");
 }
 
+#[test]
+fn who_is_in_two_namespaces_and_leaves_one_or_all_is_told_what_was_dropped_in_each() {
+    let mut salon = Salon::new(dropping(300));
+    salon.engine.open("/news", Namespace::default()).unwrap();
+    let polling = salon.guest();
+    assert_eq!(salon.posts(&polling, "40/news,"), ["connect #1 /news"]);
+    let everywhere = Selection::default();
+    let queued: usize = (0..20).map(|_| salon.emit(&everywhere, "a", &format!("[\"{}\"]", x(50)))).sum();
+    let dropped = [0, 1].map(|number| salon.engine.dropped(salon.socket(number)));
+    assert_eq!(queued as u64 + dropped[0] + dropped[1], 40);
+    assert!(dropped[0] > 10 && dropped[1] > 10);
+    let left = salon.posts(&polling, "41/news,");
+    assert_eq!(left[0], format!("drain #1: {}", dropped[1]));
+    assert!(left[1].starts_with("gone #1 /news: client left") && left.len() == 2, "{left:?}");
+    salon.emit(&everywhere, "a", &format!("[\"{}\"]", x(50)));
+    let gone = salon.after(60_000);
+    assert!(gone.is_empty(), "no interval of pings, so nobody is missed: {gone:?}");
+    let left = salon.posts(&polling, "1");
+    assert_eq!(left[0], format!("drain #0: {}", dropped[0] + 1));
+    assert!(left[1].starts_with("gone #0 /: ") && left.len() == 2, "{left:?}");
+    assert_eq!(salon.engine.stats().dropped_full, dropped[0] + dropped[1] + 1);
+}
+
 fn x(count: u64) -> String {
     "x".repeat(count as usize)
 }

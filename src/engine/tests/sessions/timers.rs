@@ -82,6 +82,55 @@ fn loop_that_wakes_late_does_not_prolong_the_pong_and_one_that_was_held_up_does(
 }
 
 #[test]
+fn client_whose_pong_waits_in_the_kernel_is_not_taken_for_silent_on_a_websocket_or_polling() {
+    let mut salon = Salon::new(Config::default());
+    let websocket = salon.websocket_guest();
+    let polling = salon.guest();
+    let silent = [salon.websocket_guest(), salon.websocket_guest()];
+    let silent_polling = salon.guest();
+    salon.after(25_000);
+    assert_eq!(salon.polls(&polling), "2");
+    assert_eq!(salon.polls(&silent_polling), "2");
+    // The host keeps the loop from reading for a minute; on polling the pong comes
+    // on a connection that nobody knows.
+    salon.write(websocket, text("3"));
+    let post = salon.begin_post(&polling, "3");
+    (salon.busy, salon.now) = (true, salon.now + 60_000);
+    let mut gone = salon.turn();
+    salon.busy = false;
+    gone.extend(salon.quiet());
+    gone.sort_unstable();
+    let line = |number| format!("gone #{number} /: ping timeout, no code \"ping timeout\" []");
+    assert_eq!(gone, [2, 3, 4].map(line));
+    assert_eq!(salon.response(post), (200, "ok".to_owned()));
+    assert!(!salon.is_finished(websocket) && silent.iter().all(|client| salon.is_finished(*client)));
+    assert_eq!(salon.after(25_000), NOTHING);
+    assert_eq!(salon.polls(&polling), "2");
+}
+
+#[test]
+fn who_never_stops_writing_does_not_keep_the_silent_for_ever() {
+    let mut salon = Salon::new(Config::default());
+    let sid = salon.guest();
+    let flooding = salon.open();
+    salon.after(25_000);
+    assert_eq!(salon.polls(&sid), "2");
+    // Held up once, and then in time, with something unread at the end of each turn.
+    let mut lines = Vec::new();
+    salon.now += 30_000;
+    for _ in 0..2_500 {
+        (0..3).for_each(|_| salon.write(flooding, text("{\"event\":\"a\"}")));
+        salon.now += 10;
+        let happened = salon.turn();
+        lines.extend(happened.into_iter().filter(|line| line.starts_with("gone")));
+        if !lines.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(lines, [r#"gone #0 /: ping timeout, no code "ping timeout" []"#]);
+}
+
+#[test]
 fn poll_in_the_moment_of_the_deadline_comes_too_late() {
     let mut salon = Salon::new(Config::default());
     let sid = salon.guest();

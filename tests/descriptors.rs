@@ -1,6 +1,6 @@
 //! Descriptors run out: the server runs in a process of its own with a low
-//! limit. It neither spins nor breaks, and who waits at the door gets in when
-//! somebody leaves.
+//! limit. It does not break, and who waits at the door gets in when somebody
+//! leaves. What the wait costs is for `tests/exhausted` to say.
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, reason = "the process with the low limit tells its address")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -68,14 +68,6 @@ impl Other {
             open.map(|entry| entry.unwrap().file_name().to_string_lossy().parse::<usize>().unwrap());
         numbers.filter(|number| *number < DESCRIPTORS).count()
     }
-
-    /// Processor time so far, in ticks of a hundredth of a second.
-    fn ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // Behind the name, which may hold anything: fields 14 and 15 of proc(5).
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    }
 }
 
 impl Drop for Other {
@@ -125,11 +117,8 @@ fn fills_and_recovers(connections: u32) {
     for _ in 0..20 {
         outside.push(Waiting::new(other.address));
     }
-    // A second in which nobody leaves: nobody gets in, and the loop rests.
-    let before = other.ticks();
+    // A second in which nobody leaves: nobody gets in.
     assert!(!outside[0].is_in(Duration::from_secs(1)));
-    let spent = other.ticks() - before;
-    assert!(spent <= 20, "{spent} hundredths of a second spent on waiting");
     // Those inside are served meanwhile.
     for client in &mut inside {
         client.greeting();

@@ -69,9 +69,9 @@ PEERS = {
 class Server:
     """A peer that serves on a port of its own, on its core."""
 
-    def __init__(self, name, scenario):
+    def __init__(self, name, scenario, *limits):
         self.port = free_port()
-        program, *arguments = PEERS[name].arguments(self.port, scenario)
+        program, *arguments = [*PEERS[name].arguments(self.port, scenario), *limits]
         if program != "node":
             program = str(BIN / program)
         self.process = subprocess.Popen(

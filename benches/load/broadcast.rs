@@ -24,7 +24,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     window::run(&mut Broadcast::open(options)?, options)
 }
 
-struct Broadcast {
+pub struct Broadcast {
     connections: Connections,
     /// What each message begins with in the protocol.
     prefix: &'static [u8],
@@ -78,7 +78,7 @@ struct Tally {
 }
 
 impl Broadcast {
-    fn open(options: &Options) -> Result<Broadcast, String> {
+    pub fn open(options: &Options) -> Result<Broadcast, String> {
         let mut connections = Connections::open(options)?;
         let masked = options.masked();
         let socketio = options.protocol == Protocol::SocketIo;

@@ -29,11 +29,15 @@ const OF_BROWSERS: &str = "Pragma: no-cache\r\nCache-Control: no-cache\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 pub fn request(options: &Options) -> Vec<u8> {
+    request_for(&options.path, options)
+}
+
+pub fn request_for(path: &str, options: &Options) -> Vec<u8> {
     let more = if options.browser { OF_BROWSERS } else { "" };
     format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n",
-        options.path, options.address
+        options.address
     )
     .into_bytes()
 }
@@ -53,6 +57,16 @@ pub fn response_length(bytes: &[u8]) -> Result<Option<usize>, String> {
 /// A connection that is being made, from 127.0.0.`source`: one address has
 /// 28,000 ports only.
 pub fn connect_from(source: u8, options: &Options) -> Result<OwnedFd, String> {
+    connect_by(Some(Ipv4Addr::new(127, 0, 0, source)), options)
+}
+
+/// One from 127.0.0.1. Binding thousands to an address takes the system long to
+/// find each a port; this does not.
+pub fn connect_fast(options: &Options) -> Result<OwnedFd, String> {
+    connect_by(None, options)
+}
+
+fn connect_by(from: Option<Ipv4Addr>, options: &Options) -> Result<OwnedFd, String> {
     let connecting = || -> Result<OwnedFd, Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
@@ -60,7 +74,9 @@ pub fn connect_from(source: u8, options: &Options) -> Result<OwnedFd, String> {
         sockopt::set_socket_reuseaddr(&socket, true)?;
         // Closed with a reset, which leaves nothing behind in TIME_WAIT.
         sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO))?;
-        bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, source), 0))?;
+        if let Some(from) = from {
+            bind(&socket, &SocketAddrV4::new(from, 0))?;
+        }
         if options.mode == Mode::Slow {
             let _ = SockRef::from(&socket).set_tcp_mss(ETHERNET_SEGMENT_BYTES);
         }

@@ -61,6 +61,16 @@ fn ticks(count: f64) -> f64 {
     count / clock_ticks_per_second() as f64
 }
 
+/// How often, on the whole machine, a connection found a listener's backlog full.
+pub fn listen_overflows() -> u64 {
+    let text = read_to_string("/proc/net/netstat").unwrap_or_default();
+    // A line of names, and one of numbers.
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:")).map(str::split_whitespace);
+    let (Some(names), Some(mut numbers)) = (lines.next(), lines.next()) else { return 0 };
+    let at = names.into_iter().position(|name| name == "ListenOverflows");
+    at.and_then(|at| numbers.nth(at)?.parse().ok()).unwrap_or(0)
+}
+
 /// Resident bytes of a process.
 pub fn resident(pid: u32) -> f64 {
     kibibytes(&format!("/proc/{pid}/status"), "VmRSS:")

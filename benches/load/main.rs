@@ -16,6 +16,7 @@ mod idle;
 mod machine;
 mod options;
 mod slow;
+mod storm;
 mod websocket;
 mod window;
 
@@ -30,6 +31,7 @@ fn main() {
             Mode::Idle => idle::run(&options),
             Mode::Churn => churn::run(&options),
             Mode::Slow => slow::run(&options),
+            Mode::Storm => storm::run(&options),
         }
     });
     if let Err(error) = done {

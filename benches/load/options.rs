@@ -3,13 +3,13 @@
 use std::{fmt::Display, net::SocketAddrV4, str::FromStr};
 
 pub const USAGE: &str = "load MODE --url ws://127.0.0.1:PORT/PATH [options]
-modes: echo fanout rooms idle slow churn
+modes: echo fanout rooms idle slow churn storm
   --protocol ws|socketio|raw (ws)   --server-pid PID           --server-core N (0)
   --connections N (64)              --size BYTES (64)          --depth MESSAGES (1)
   --seconds S (1)                   --warmup SECONDS (0.4)     --repeat WINDOWS (1)
   --publishers N (1)                --rooms N (1)              --rate MESSAGES_A_SECOND (0: closed loop)
-  --messages N (3)                  --concurrency N (32)       --spin
-  --browser";
+  --messages N (3)                  --concurrency N (32)       --returning N (1000)
+  --spread SECONDS (1)              --spin                     --browser";
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mode {
@@ -19,6 +19,7 @@ pub enum Mode {
     Idle,
     Slow,
     Churn,
+    Storm,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -49,6 +50,9 @@ pub struct Options {
     pub rate: f64,
     pub messages: usize,
     pub concurrency: usize,
+    /// Clients that are cut and come back, and the time over which they begin to.
+    pub returning: usize,
+    pub spread: f64,
     /// Never to sleep in the wait, so that the server's sends need not wake us.
     pub spin: bool,
     /// Handshakes as long as those of browsers.
@@ -64,6 +68,7 @@ impl Options {
             Some("idle") => Mode::Idle,
             Some("slow") => Mode::Slow,
             Some("churn") => Mode::Churn,
+            Some("storm") => Mode::Storm,
             _ => return Err(USAGE.into()),
         };
         let mut options = Options {
@@ -84,6 +89,8 @@ impl Options {
             rate: 0.0,
             messages: 3,
             concurrency: 32,
+            returning: 1000,
+            spread: 1.0,
             spin: false,
             browser: false,
         };
@@ -125,6 +132,8 @@ impl Options {
             "--rate" => self.rate = number(value)?,
             "--messages" => self.messages = number(value)?,
             "--concurrency" => self.concurrency = number(value)?,
+            "--returning" => self.returning = number(value)?,
+            "--spread" => self.spread = number(value)?,
             _ => return Err(format!("no such option\n{USAGE}")),
         }
         Ok(())

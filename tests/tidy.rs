@@ -321,7 +321,8 @@ fn nothing_is_left_for_later_and_no_path_of_one_machine() {
     let unwanted =
         [["TO", "DO"], ["FIX", "ME"], ["X", "XX"], ["/wo", "rk/"], ["/ro", "ot/"]].map(|it| it.concat());
     let mut faults = Vec::new();
-    for path in files("") {
+    // What a fuzzer has come upon is nobody's word.
+    for path in files("").into_iter().filter(|path| !path.starts_with("fuzz/corpus/")) {
         let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
         for (line, text) in (1..).zip(text.lines()) {
             for word in unwanted.iter().filter(|word| text.contains(*word)) {

@@ -84,15 +84,7 @@ pub(crate) enum Unit {
 /// one before is used up. After [`Unit::Close`], [`Unit::Failed`] or
 /// [`end`](Self::end) it swallows what it is given (§5.5.1, §7.1.7).
 #[derive(Debug, Default)]
-pub(crate) struct Reader(State);
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Idle,
-    Inside(Box<Partial>),
-    Ended,
-}
+pub(crate) struct Reader(Option<Box<Partial>>);
 
 const CONTINUATION_OF_NOTHING: Failure = protocol_error("continuation of no message");
 const MESSAGE_INSIDE_MESSAGE: Failure = protocol_error("new message inside an unfinished one");
@@ -113,7 +105,7 @@ impl Reader {
         limits: &ReadLimits,
         pool: &mut BufferPool,
     ) -> Unit {
-        if let State::Idle = self.0
+        if self.0.is_none()
             && let Parsed::Header(header) = frame::parse(&bytes[*at..])
             && header.is_whole_message()
             && header.len <= u64::from(limits.message_bytes)
@@ -140,20 +132,20 @@ impl Reader {
         if *at == bytes.len() {
             return Unit::More;
         }
-        if let State::Idle = self.0 {
+        if self.0.is_none() {
             // A ping that lies whole in a read needs no Partial either.
             if let Some(unit) = control_in_place(bytes, at) {
                 return self.settle(unit, pool);
             }
-            self.0 = State::Inside(Box::default());
         }
-        let State::Inside(partial) = &mut self.0 else {
+        let partial = self.0.get_or_insert_default();
+        if partial.ended {
             *at = bytes.len();
             return Unit::More;
-        };
+        }
         let unit = partial.next(bytes, at, limits, pool).unwrap_or_else(Unit::Failed);
         if partial.is_empty() {
-            self.0 = State::Idle;
+            self.0 = None;
         }
         self.settle(unit, pool)
     }
@@ -173,9 +165,9 @@ impl Reader {
 
     /// Reads no more, and gives back what the message in progress held.
     pub(crate) fn end(&mut self, pool: &mut BufferPool) {
-        if let State::Inside(partial) = std::mem::replace(&mut self.0, State::Ended)
-            && let Some(message) = partial.message
-        {
+        let partial = self.0.get_or_insert_default();
+        partial.ended = true;
+        if let Some(message) = partial.message.take() {
             pool.give(message.body);
         }
     }
@@ -183,10 +175,8 @@ impl Reader {
     /// Bytes of memory that the message in progress takes, those reserved for
     /// its growth included.
     pub(crate) fn held(&self) -> usize {
-        match &self.0 {
-            State::Inside(partial) => partial.message.as_ref().map_or(0, |message| message.body.capacity()),
-            State::Idle | State::Ended => 0,
-        }
+        let message = self.0.as_ref().and_then(|partial| partial.message.as_ref());
+        message.map_or(0, |message| message.body.capacity())
     }
 }
 
@@ -194,7 +184,7 @@ impl Reader {
 impl Reader {
     /// Whether a message, or a frame of any kind, has begun and is not complete.
     pub(super) fn is_inside(&self) -> bool {
-        matches!(self.0, State::Inside(_))
+        self.0.as_ref().is_some_and(|partial| !partial.ended)
     }
 }
 
@@ -259,6 +249,9 @@ struct Partial {
     control: Control,
     /// The message so far; control frames may come between its fragments.
     message: Option<Message>,
+    /// Nothing is read any more. It is here because a flag beside the box would
+    /// make every reader twice as large.
+    ended: bool,
 }
 
 /// A frame whose header is through.
@@ -285,7 +278,14 @@ struct Message {
 
 impl Default for Partial {
     fn default() -> Self {
-        Self { head: [0; LONGEST_HEADER], head_len: 0, frame: None, control: Control::EMPTY, message: None }
+        Self {
+            head: [0; LONGEST_HEADER],
+            head_len: 0,
+            frame: None,
+            control: Control::EMPTY,
+            message: None,
+            ended: false,
+        }
     }
 }
 

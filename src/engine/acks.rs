@@ -94,7 +94,7 @@ impl Engine {
         let limit = self.config.limits.acks_awaited;
         let oldest = match self.hub.get_mut(socket) {
             Some(entry) if entry.stage == Stage::Live => {
-                let oldest = entry.acks.get_or_insert_default().await_answer(ack, limit);
+                let oldest = entry.acks().await_answer(ack, limit);
                 oldest.iter().for_each(|_| self.stats.count_breach(Limit::AcksAwaited));
                 oldest
             }
@@ -116,8 +116,8 @@ impl Engine {
     /// A socket leaves: what it was asked ends. What it asked may still be
     /// answered until its id is stale, to nobody.
     pub(super) fn close_acks(&mut self, socket: SocketId) {
-        let acks = self.hub.get_mut(socket).and_then(|entry| entry.acks.as_mut());
-        for ack in acks.map(|acks| acks.take_awaited()).unwrap_or_default() {
+        let acks = self.hub.get_mut(socket).and_then(|entry| entry.with_acks(SocketAcks::take_awaited));
+        for ack in acks.unwrap_or_default() {
             self.close_ack(socket, ack);
         }
     }
@@ -125,8 +125,8 @@ impl Engine {
     /// The ids of sockets that left become stale, and with them what they asked.
     pub(super) fn reap_sockets(&mut self) {
         let Self { hub, acks, .. } = self;
-        hub.reap(|left| {
-            for ack in left.acks.map(|acks| acks.into_owed()).into_iter().flatten() {
+        hub.reap(|mut left| {
+            for ack in left.with_acks(SocketAcks::take_owed).into_iter().flatten() {
                 acks.forget_owed(ack);
             }
         });
@@ -136,8 +136,7 @@ impl Engine {
     pub(super) fn owe_ack(&mut self, socket: SocketId, wire: u64) -> AckId {
         let ack = self.acks.owe(socket, wire);
         let limit = self.config.limits.acks_owed;
-        let oldest =
-            self.hub.get_mut(socket).and_then(|entry| entry.acks.get_or_insert_default().owe(ack, limit));
+        let oldest = self.hub.get_mut(socket).and_then(|entry| entry.acks().owe(ack, limit));
         if let Some(oldest) = oldest {
             self.stats.count_breach(Limit::AcksOwed);
             self.acks.forget_owed(oldest);
@@ -173,12 +172,8 @@ impl Engine {
 
     /// Takes a question off a socket's list.
     fn forget_ack(&mut self, socket: SocketId, forget: impl FnOnce(&mut SocketAcks)) {
-        let Some(entry) = self.hub.get_mut(socket) else { return };
-        if let Some(acks) = &mut entry.acks {
-            forget(acks);
-            if acks.is_empty() {
-                entry.acks = None;
-            }
+        if let Some(entry) = self.hub.get_mut(socket) {
+            entry.with_acks(forget);
         }
     }
 }

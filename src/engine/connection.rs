@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::flood::Counted;
 use crate::{
     base::{
         id::{Generation, SocketId},
@@ -26,9 +25,6 @@ pub(crate) struct Connection {
     pub(crate) heard: bool,
     /// Listed to be looked at again next turn.
     pub(crate) resuming: bool,
-    /// What it counts as for its address, and what its plain WebSocket does.
-    pub(super) counted: Counted,
-    pub(super) session: Counted,
     pub(crate) state: State,
     /// Received, and not looked at yet.
     pub(crate) held: Option<Box<Vec<u8>>>,

@@ -47,6 +47,9 @@ pub(super) struct Flood {
     by_block: SeededMap<Block, u32>,
     /// When there are so many, those of which nothing is left are forgotten.
     sweep_at: usize,
+    /// What a connection counts as, and what its plain WebSocket does, if
+    /// addresses are counted.
+    counted: SeededMap<u32, [Counted; 2]>,
     /// Whom a proxy has said to speak for on a connection.
     forwarded: SeededMap<u32, SocketAddr>,
 }
@@ -91,6 +94,7 @@ impl Flood {
             addresses: Slab::new(),
             by_block: seeded(seed),
             sweep_at: FEW_ADDRESSES,
+            counted: seeded(seed),
             forwarded: seeded(seed),
         }
     }
@@ -139,9 +143,10 @@ impl Flood {
     }
 
     /// A connection is over.
-    pub(super) fn forget_connection(&mut self, key: u32, counted: [Counted; 2]) {
+    pub(super) fn forget_connection(&mut self, key: u32) {
         self.forwarded.remove(&key);
-        counted.into_iter().for_each(|counted| self.release(counted));
+        let counted = self.counted.remove(&key);
+        counted.into_iter().flatten().for_each(|counted| self.release(counted));
     }
 
     /// A client's queue is over: who gets its place begins anew.
@@ -155,7 +160,9 @@ impl Flood {
     #[cfg(any(test, fuzzing))]
     pub(super) fn is_idle(&self) -> bool {
         let is_idle = |used: &Used| used.connections + used.sessions + used.refused == 0;
-        self.forwarded.is_empty() && self.addresses.iter().all(|(_, used)| is_idle(used))
+        self.counted.is_empty()
+            && self.forwarded.is_empty()
+            && self.addresses.iter().all(|(_, used)| is_idle(used))
     }
 
     #[cfg(test)]
@@ -274,9 +281,7 @@ impl Engine {
         let is_silent = used.refused >= REFUSALS_AT_A_TIME;
         used.refused += u32::from(breach.is_some());
         let counted = breach.map_or(Counted::Connection(slot), |_| Counted::Refused(slot));
-        if let Some(connection) = self.connections.get_mut(key as usize) {
-            connection.counted = counted;
-        }
+        self.flood.counted.insert(key, [counted, Counted::Not]);
         let Some(breach) = breach else { return };
         self.stats.count_breach(breach);
         log::debug!("connection {key}: over {}", breach.as_str());
@@ -367,6 +372,14 @@ impl Engine {
         let Some((slot, used)) = self.used_by(request) else { return Counted::Not };
         used.sessions += 1;
         Counted::Session(slot)
+    }
+
+    /// The same, of one whose client is on a plain WebSocket.
+    pub(super) fn count_plain(&mut self, key: u32, request: &Request) {
+        let counted = self.count_session(request);
+        if counted != Counted::Not {
+            self.flood.counted.entry(key).or_default()[1] = counted;
+        }
     }
 
     fn used_by(&mut self, request: &Request) -> Option<(u32, &mut Used)> {

@@ -16,7 +16,7 @@ use super::{
     turn::Record,
 };
 use crate::{
-    base::{Millis, limits::ANSWERS_AHEAD_BYTES},
+    base::{Millis, few::Few, limits::ANSWERS_AHEAD_BYTES},
     codec::frame::{self, Opcode},
 };
 
@@ -62,7 +62,7 @@ impl Engine {
     fn flush_queue(&mut self, key: u32, wire: &mut impl Wire) {
         let Some(queue) = self.queues.get_mut(key as usize) else { return };
         queue.dirty = false;
-        let connection = match queue.carrier {
+        let connection = match queue.carrier() {
             Carrier::Connection(connection) => connection,
             Carrier::Polls(session) => return self.answer_poll(session),
         };
@@ -113,11 +113,11 @@ impl Engine {
         }
         queue.dropped = false;
         let sockets = match client {
-            Some(Client::Plain(socket)) => vec![socket],
+            Some(Client::Plain(socket)) => Few::one(socket),
             Some(Client::Session(session)) => {
                 self.session(session).map(|session| session.sockets.clone()).unwrap_or_default()
             }
-            _ => Vec::new(),
+            _ => Few::default(),
         };
         for socket in sockets {
             if let Some(dropped) = self.drops.remove(&socket) {

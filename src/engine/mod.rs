@@ -61,7 +61,7 @@ pub use commands::{Accept, Protocol, Transport};
 use config::Config;
 use connection::{Connection, Open, State};
 use drain::Drain;
-use flood::{Counted, Flood};
+use flood::Flood;
 pub(crate) use flush::Wire;
 use host_timers::HostTimers;
 use queue::{Carrier, SendQueue};
@@ -233,16 +233,7 @@ impl Engine {
         let entry = self.connections.vacant_entry();
         let key = entry.key() as u32;
         let queue = self.queues.insert(SendQueue::new(Carrier::Connection(key))) as u32;
-        let (counted, session) = (Counted::Not, Counted::Not);
-        entry.insert(Connection {
-            queue,
-            heard: false,
-            resuming: false,
-            counted,
-            session,
-            state,
-            held: None,
-        });
+        entry.insert(Connection { queue, heard: false, resuming: false, state, held: None });
         self.timers.set(key, Timer::Head, now);
         self.stats.accepted += 1;
         self.judge_connection(key);
@@ -457,7 +448,7 @@ impl Engine {
             let Some(connection) = self.connections.try_remove(key as usize) else { continue };
             self.timers.clear(key);
             self.free_queue(connection.queue);
-            self.flood.forget_connection(key, [connection.counted, connection.session]);
+            self.flood.forget_connection(key);
             close(key);
         }
     }

@@ -71,10 +71,7 @@ impl Engine {
         let Some(connection) = self.connections.get(key as usize) else { return };
         let route = Route { queue: connection.queue, format: format_of(dialect) };
         let socket = self.hub.add(namespace, key, route);
-        let counted = self.count_session(&request);
-        if let Some(connection) = self.connections.get_mut(key as usize) {
-            connection.session = counted;
-        }
+        self.count_plain(key, &request);
         let request = Arc::new(request);
         self.handshakes.insert(socket, request.clone());
         self.set_state(key, State::Waiting(Box::new(Waiting { socket, handshake, protocol, answering })));

@@ -26,6 +26,16 @@ pub(crate) enum Carrier {
     Polls(u32),
 }
 
+impl Carrier {
+    /// Its key, and whether it is a session.
+    fn parts(self) -> (u32, bool) {
+        match self {
+            Self::Connection(key) => (key, false),
+            Self::Polls(key) => (key, true),
+        }
+    }
+}
+
 /// Bytes that a session owes to its client.
 #[derive(Debug)]
 pub(crate) struct SendQueue {
@@ -40,7 +50,9 @@ pub(crate) struct SendQueue {
     prelude: u32,
     /// How many of the bytes owed come up to the end of the last pong.
     pongs: u32,
-    pub(crate) carrier: Carrier,
+    /// The key of the carrier, and whether it is a session on polling.
+    carrier: u32,
+    polled: bool,
     /// Something was dropped since the last drain event.
     pub(crate) dropped: bool,
     /// The kernel took less than was offered; it tells when it takes more.
@@ -53,6 +65,7 @@ pub(crate) struct SendQueue {
 
 impl SendQueue {
     pub(crate) fn new(carrier: Carrier) -> Self {
+        let (carrier, polled) = carrier.parts();
         Self {
             first: Piece::default(),
             sent: 0,
@@ -61,11 +74,21 @@ impl SendQueue {
             prelude: 0,
             pongs: 0,
             carrier,
+            polled,
             dropped: false,
             blocked: false,
             dirty: false,
             owed_pong: None,
         }
+    }
+
+    /// Who brings it to the client.
+    pub(crate) fn carrier(&self) -> Carrier {
+        if self.polled { Carrier::Polls(self.carrier) } else { Carrier::Connection(self.carrier) }
+    }
+
+    pub(crate) fn set_carrier(&mut self, carrier: Carrier) {
+        (self.carrier, self.polled) = carrier.parts();
     }
 
     pub(crate) fn is_empty(&self) -> bool {

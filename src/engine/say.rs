@@ -187,13 +187,13 @@ impl Engine {
         let Self { hub, queues, chunks, room_logs, dirty, config, pressed, queued_bytes, .. } = self;
         let cap = config.limits.queue_bytes as usize;
         hub.visit(to, |nsp, room, member| {
-            let Some(queue) = queues.get_mut(member.route.queue as usize) else { return };
+            let Some(queue) = queues.get_mut(member.queue as usize) else { return };
             // A room belongs to one namespace; another one's members have
             // their own log.
             if encoded_for != room {
                 (encoded_for, pieces) = (room, [None; FORMATS]);
             }
-            let format = usize::from(member.route.format);
+            let format = usize::from(member.format);
             let piece = match pieces.get(format).copied().flatten() {
                 Some(piece) => piece,
                 None => {
@@ -216,7 +216,7 @@ impl Engine {
                     queue.push(piece, chunks);
                     *queued_bytes += piece.len();
                     *pressed |= queue.weight() > cap;
-                    super::mark_dirty(dirty, queue, member.route.queue);
+                    super::mark_dirty(dirty, queue, member.queue);
                     queued += 1;
                 }
                 Fate::LeftOut => left_out += 1,

@@ -3,7 +3,7 @@
 //! it begins and ends, and its heartbeat; `polling` and `upgrade` bring it
 //! packets, `socketio` understands them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 use super::{
     Engine,
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     base::{
         Millis,
+        few::Few,
         id::SocketId,
         limit::Limit,
         limits::{LATE_MS, UNCLAIMED_MS, UNLIMITED},
@@ -51,13 +52,13 @@ pub(super) struct Session {
     pub(super) counted: Counted,
     /// Its place among those that nobody has come back to. None once a second
     /// request has come: there is a client behind it.
-    pub(super) unclaimed: Option<u64>,
+    pub(super) unclaimed: Option<NonZeroU64>,
     /// It wants bytes as text, also over WebSocket.
     pub(super) base64: bool,
     /// Bytes of answers to CONNECT since the client last took anything.
-    pub(super) answers: usize,
+    pub(super) answers: u32,
     /// Its sockets, the waiting ones included.
-    pub(super) sockets: Vec<SocketId>,
+    pub(super) sockets: Few<SocketId>,
     /// A packet some of whose attachments are still to come.
     pub(super) incomplete: Assembler,
     /// All that was said before has been received when the next pong comes; and
@@ -85,11 +86,19 @@ pub(super) struct Probe {
 /// Sessions that nobody has come back to, oldest first, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed {
-    sessions: BTreeMap<u64, (u32, Millis)>,
-    next: u64,
+    sessions: BTreeMap<NonZeroU64, (u32, Millis)>,
+    last: u64,
 }
 
 impl Unclaimed {
+    /// Adds a session as the newest; answers its place.
+    fn add(&mut self, key: u32, now: Millis) -> Option<NonZeroU64> {
+        self.last += 1;
+        let place = NonZeroU64::new(self.last)?;
+        self.sessions.insert(place, (key, now));
+        Some(place)
+    }
+
     #[cfg(any(test, fuzzing))]
     pub(super) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
@@ -104,11 +113,10 @@ impl Engine {
         let counted = self.count_session(&request);
         let entry = self.sessions.vacant_entry();
         let key = entry.key() as u32;
-        let unclaimed = (via == Via::Polling).then_some(self.unclaimed.next);
-        if let Some(place) = unclaimed {
-            self.unclaimed.next += 1;
-            self.unclaimed.sessions.insert(place, (key, self.now));
-        }
+        let unclaimed = match via {
+            Via::Polling => self.unclaimed.add(key, self.now),
+            Via::WebSocket(_) => None,
+        };
         let queue = match via {
             Via::Polling => self.queues.insert(SendQueue::new(Carrier::Polls(key))) as u32,
             Via::WebSocket(connection) => {
@@ -128,7 +136,7 @@ impl Engine {
             unclaimed,
             base64: Query::of(&request).wants_base64,
             answers: 0,
-            sockets: Vec::new(),
+            sockets: Few::default(),
             incomplete: Assembler::default(),
             asked_at: self.now,
             proven_at: self.now,

@@ -320,8 +320,9 @@ impl Engine {
     fn may_ask_on(&mut self, key: u32, nsp_len: usize) -> bool {
         let Some(session) = self.sessions.get_mut(key as usize) else { return false };
         let takes_none = self.queues.get(session.queue as usize).is_some_and(|queue| queue.blocked);
-        session.answers = if takes_none { session.answers + nsp_len + ANSWER_COST } else { 0 };
-        session.answers <= self.config.limits.queue_bytes as usize
+        let cost = nsp_len as u32 + ANSWER_COST;
+        session.answers = if takes_none { session.answers.saturating_add(cost) } else { 0 };
+        session.answers <= self.config.limits.queue_bytes
     }
 
     /// The guard lets a waiting client in.
@@ -497,7 +498,7 @@ impl Engine {
 
     fn remove_from_session(&mut self, key: u32, socket: SocketId) {
         if let Some(session) = self.session_mut(key) {
-            session.sockets.retain(|other| *other != socket);
+            session.sockets.remove(&socket);
         }
     }
 
@@ -517,4 +518,4 @@ impl Engine {
 /// What a kept packet costs beside its bytes.
 const KEPT_COST: usize = 128;
 /// Bytes of the answer to a CONNECT beside the name of the namespace, about.
-const ANSWER_COST: usize = 64;
+const ANSWER_COST: u32 = 64;

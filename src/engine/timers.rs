@@ -74,14 +74,28 @@ impl Timer {
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
-    deadline: Millis,
+pub(super) struct Link {
+    /// The deadline: its lower 32 bits and the next 16, which last for 8,900
+    /// years. Then a link is of 16 bytes.
+    due_low: u32,
+    due_high: u16,
+    kind: Option<Timer>,
     previous: u32,
     next: u32,
-    kind: Option<Timer>,
 }
 
-const UNLINKED: Link = Link { deadline: 0, previous: NONE, next: NONE, kind: None };
+const UNLINKED: Link = Link { due_low: 0, due_high: 0, kind: None, previous: NONE, next: NONE };
+
+impl Link {
+    fn new(deadline: Millis, kind: Timer, previous: u32) -> Self {
+        let (due_low, due_high) = (deadline as u32, (deadline >> 32) as u16);
+        Self { due_low, due_high, kind: Some(kind), previous, next: NONE }
+    }
+
+    fn deadline(self) -> Millis {
+        u64::from(self.due_high) << 32 | u64::from(self.due_low)
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct List {
@@ -115,8 +129,7 @@ impl Timers {
         }
         let list = &mut self.lists[kind as usize];
         let Some(wait_ms) = list.wait_ms else { return };
-        let link =
-            Link { deadline: now + u64::from(wait_ms), previous: list.last, next: NONE, kind: Some(kind) };
+        let link = Link::new(now + u64::from(wait_ms), kind, list.last);
         match list.last {
             NONE => list.first = key,
             last => self.links[last as usize].next = key,
@@ -148,13 +161,13 @@ impl Timers {
     /// The next deadline.
     pub(crate) fn deadline(&self) -> Option<Millis> {
         let firsts = self.lists.iter().filter(|list| list.first != NONE);
-        firsts.map(|list| self.links[list.first as usize].deadline).min()
+        firsts.map(|list| self.links[list.first as usize].deadline()).min()
     }
 
     /// Whether it waits for this, and the wait ran out at most so long ago.
     pub(crate) fn has_just_expired(&self, key: u32, kind: Timer, now: Millis, ago: Millis) -> bool {
         let link = self.links.get(key as usize).filter(|link| link.kind == Some(kind));
-        link.is_some_and(|link| link.deadline <= now && now <= link.deadline + ago)
+        link.is_some_and(|link| link.deadline() <= now && now <= link.deadline() + ago)
     }
 
     /// When the wait that [`take_expired`](Self::take_expired) took last was over.
@@ -169,12 +182,12 @@ impl Timers {
             let mut key = self.lists[kind as usize].first;
             while key != NONE {
                 let link = self.links[key as usize];
-                if link.deadline > now {
+                if link.deadline() > now {
                     break;
                 }
                 if !kind.is_for_silence() || !unread(key) {
                     self.clear(key);
-                    self.taken_at = link.deadline;
+                    self.taken_at = link.deadline();
                     return Some((key, kind));
                 }
                 key = link.next;

@@ -139,7 +139,7 @@ impl Engine {
         self.timers.clear(key);
         let own = self.queues.try_remove(own_key as usize);
         if let (Some(own), Some(queue)) = (own, self.queues.get_mut(queue_key as usize)) {
-            queue.carrier = Carrier::Connection(key);
+            queue.set_carrier(Carrier::Connection(key));
             queue.put_before(own);
             super::mark_dirty(&mut self.dirty, queue, queue_key);
         }

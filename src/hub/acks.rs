@@ -224,8 +224,8 @@ impl SocketAcks {
     }
 
     /// What it asked, when it is forgotten.
-    pub(crate) fn into_owed(self) -> VecDeque<AckId> {
-        self.owed
+    pub(crate) fn take_owed(&mut self) -> VecDeque<AckId> {
+        std::mem::take(&mut self.owed)
     }
 }
 

@@ -67,14 +67,41 @@ pub(crate) struct Socket {
     position: u32,
     /// Last broadcast to several rooms that has dealt with this socket.
     stamp: u32,
-    /// The first room and the others; most sockets are in one.
+    /// The first room; most sockets are in one.
     first: Option<Place>,
-    more: Option<Box<Vec<Place>>>,
-    pub(crate) acks: Option<Box<acks::SocketAcks>>,
+    /// Exists while there is something in it.
+    rare: Option<Box<Rare>>,
     sid: Option<Box<Sid>>,
 }
 
+/// What few sockets have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The other rooms.
+    more: Vec<Place>,
+    acks: acks::SocketAcks,
+}
+
 impl Socket {
+    /// The socket's open questions; a list to note one more on.
+    pub(crate) fn acks(&mut self) -> &mut acks::SocketAcks {
+        &mut self.rare.get_or_insert_default().acks
+    }
+
+    /// Does something with the socket's open questions, if it may have some.
+    pub(crate) fn with_acks<T>(&mut self, change: impl FnOnce(&mut acks::SocketAcks) -> T) -> Option<T> {
+        let changed = self.rare.as_mut().map(|rare| change(&mut rare.acks));
+        self.tidy();
+        changed
+    }
+
+    /// Gives back what is empty.
+    fn tidy(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| rare.more.is_empty() && rare.acks.is_empty()) {
+            self.rare = None;
+        }
+    }
+
     /// The name that the client knows its socket by, if it was told one.
     pub(crate) fn sid(&self) -> Option<&str> {
         self.sid.as_deref().and_then(|sid| std::str::from_utf8(sid).ok())
@@ -152,8 +179,7 @@ impl Hub {
             position: 0,
             stamp: 0,
             first: None,
-            more: None,
-            acks: None,
+            rare: None,
             sid: None,
         });
         SocketId::new(index as u32, generation)
@@ -168,7 +194,7 @@ impl Hub {
         socket.route = route;
         self.live += 1;
         let everyone = &mut self.rooms[entry.everyone as usize];
-        socket.position = everyone.add(Member { socket: id.index(), route, slot: EVERYONE });
+        socket.position = everyone.add(Member::new(id.index(), route, EVERYONE));
     }
 
     /// Takes a socket out of everything. Until [`reap`](Self::reap) its id

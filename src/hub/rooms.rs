@@ -1,7 +1,7 @@
 //! Rooms: who is in them, by two-way positions between a room's dense list and
 //! a socket's own list.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use super::{Change, Hub, Route, Stage};
 use crate::base::{
@@ -16,16 +16,41 @@ pub(super) const EVERYONE: u16 = u16::MAX;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) room: u32,
-    pub(super) position: u32,
+    /// All bits of the position the other way round: no room has so many
+    /// members that none is left, and so `Option<Place>` is as small as a place.
+    inverse: NonZeroU32,
+}
+
+impl Place {
+    fn new(room: u32, position: u32) -> Self {
+        Self { room, inverse: NonZeroU32::new(!position).unwrap_or(NonZeroU32::MIN) }
+    }
+
+    pub(super) fn position(self) -> u32 {
+        !self.inverse.get()
+    }
 }
 
 /// One socket in one room, with all that a broadcast needs to reach it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
     pub(crate) socket: u32,
-    pub(crate) route: Route,
+    // A route, whose parts take less room here.
+    pub(crate) queue: u32,
+    pub(crate) format: u8,
     /// Which of the socket's places this is.
     pub(super) slot: u16,
+}
+
+impl Member {
+    pub(super) fn new(socket: u32, route: Route, slot: u16) -> Self {
+        Self { socket, queue: route.queue, format: route.format, slot }
+    }
+
+    #[cfg(test)]
+    pub(super) fn route(self) -> Route {
+        Route { queue: self.queue, format: self.format }
+    }
 }
 
 /// A set of sockets in a namespace.
@@ -65,13 +90,13 @@ impl Hub {
             )));
         }
         let room = known.unwrap_or_else(|| self.make_room(namespace, name));
-        let member = Member { socket: id.index(), route, slot: slot as u16 };
+        let member = Member::new(id.index(), route, slot as u16);
         let position = self.rooms[room as usize].add(member);
         let socket = &mut self.sockets[id.index() as usize];
-        let place = Place { room, position };
+        let place = Place::new(room, position);
         match socket.first {
             None => socket.first = Some(place),
-            Some(_) => socket.more.get_or_insert_default().push(place),
+            Some(_) => socket.rare.get_or_insert_default().more.push(place),
         }
         if self.watch_members {
             let (nsp, room) = (self.namespace_name(namespace), self.room_name(room));
@@ -125,7 +150,7 @@ impl Hub {
 
     fn places(&self, id: SocketId) -> impl Iterator<Item = Place> {
         let socket = self.get(id);
-        let more = socket.and_then(|socket| socket.more.as_deref());
+        let more = socket.and_then(|socket| socket.rare.as_ref()).map(|rare| &rare.more);
         socket.and_then(|socket| socket.first).into_iter().chain(more.into_iter().flatten().copied())
     }
 
@@ -154,26 +179,22 @@ impl Hub {
         let socket = &mut self.sockets[id.index() as usize];
         let namespace = socket.namespace;
         // The last place moves into the gap; its room must know the new slot.
-        let last = match &mut socket.more {
-            Some(more) => more.pop(),
-            None => socket.first.take(),
-        };
-        if socket.more.as_ref().is_some_and(|more| more.is_empty()) {
-            socket.more = None;
-        }
+        let other = socket.rare.as_mut().and_then(|rare| rare.more.pop());
+        let last = other.or_else(|| socket.first.take());
         let moved = last.filter(|last| last.room != place.room);
         if let Some(moved) = moved {
             match slot {
                 0 => socket.first = Some(moved),
                 _ => {
-                    if let Some(gap) = socket.more.as_mut().and_then(|more| more.get_mut(slot - 1)) {
+                    if let Some(gap) = socket.rare.as_mut().and_then(|rare| rare.more.get_mut(slot - 1)) {
                         *gap = moved;
                     }
                 }
             }
-            self.rooms[moved.room as usize].members[moved.position as usize].slot = slot as u16;
+            self.rooms[moved.room as usize].members[moved.position() as usize].slot = slot as u16;
         }
-        self.take_member(place.room, place.position);
+        socket.tidy();
+        self.take_member(place.room, place.position());
         if self.watch_members {
             let (nsp, room) = (self.namespace_name(namespace), self.room_name(place.room));
             self.changes.push(Change::Left { socket: id, nsp, room });
@@ -190,16 +211,16 @@ impl Hub {
         }
         let Some(&moved) = members.get(position as usize) else { return };
         let socket = &mut self.sockets[moved.socket as usize];
-        match (moved.slot, &mut socket.more) {
+        match (moved.slot, &mut socket.rare) {
             (EVERYONE, _) => socket.position = position,
             (0, _) => {
                 if let Some(first) = &mut socket.first {
-                    first.position = position;
+                    *first = Place::new(room, position);
                 }
             }
-            (slot, Some(more)) => {
-                if let Some(place) = more.get_mut(slot as usize - 1) {
-                    place.position = position;
+            (slot, Some(rare)) => {
+                if let Some(place) = rare.more.get_mut(slot as usize - 1) {
+                    *place = Place::new(room, position);
                 }
             }
             (_, None) => {}

@@ -178,7 +178,7 @@ impl Net {
         let at_the_door = self.paused_until.is_none() && self.listeners.iter().any(|it| it.readable);
         let more = !self.ready.is_empty() || self.has_newcomers || at_the_door;
         let transports = &self.transports;
-        let unread = |key| transports.get(key).is_some_and(|transport| transport.readable);
+        let unread = |key| transports.get(key).is_some_and(|transport| transport.state().readable);
         engine.handle_timeout(now, unread, more);
         engine.flush(&mut self.transports, now);
         self.reap(engine);
@@ -249,9 +249,9 @@ impl Net {
                         if event.is_writable() {
                             engine.writable(key);
                         }
-                        transport.read_closed |= event.is_read_closed() || event.is_error();
-                        if event.is_readable() || transport.read_closed {
-                            transport.readable = true;
+                        transport.state_mut().read_closed |= event.is_read_closed() || event.is_error();
+                        if event.is_readable() || transport.state().read_closed {
+                            transport.state_mut().readable = true;
                             let over =
                                 event.is_error() || (event.is_read_closed() && event.is_write_closed());
                             if engine.wants_bytes(key) {
@@ -349,7 +349,7 @@ impl Net {
             }
             let Some(key) = self.ready.pop_front() else { break };
             let Some(transport) = self.transports.get_mut(key) else { continue };
-            transport.listed = false;
+            transport.state_mut().listed = false;
             if !engine.wants_bytes(key) {
                 continue;
             }
@@ -360,17 +360,18 @@ impl Net {
                 Ok(count) => {
                     // A short read has emptied the kernel's buffer; only the
                     // peer's end may still be behind it.
-                    transport.readable = count == size || transport.read_closed || !SHORT_READ_IS_LAST;
+                    transport.state_mut().readable =
+                        count == size || transport.state().read_closed || !SHORT_READ_IS_LAST;
                     engine.receive(key, count, now);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => transport.readable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => transport.state_mut().readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     log::debug!("connection {key}: {error}");
                     engine.fail(key, now);
                 }
             }
-            if transport.readable && engine.wants_bytes(key) {
+            if transport.state().readable && engine.wants_bytes(key) {
                 list(&mut self.ready, key, transport);
             }
         }
@@ -381,7 +382,7 @@ impl Net {
     fn collect_wanting(&mut self, engine: &mut Engine) {
         while let Some(key) = engine.take_wanting() {
             let Some(transport) = self.transports.get_mut(key) else { continue };
-            if transport.readable && engine.wants_bytes(key) {
+            if transport.state().readable && engine.wants_bytes(key) {
                 list(&mut self.ready, key, transport);
             }
         }
@@ -419,8 +420,8 @@ const SHORT_READ_IS_LAST: bool = cfg!(any(
 
 /// Lists a connection for reading, once.
 fn list(ready: &mut VecDeque<u32>, key: u32, transport: &mut Transport) {
-    if !transport.listed {
-        transport.listed = true;
+    if !transport.state().listed {
+        transport.state_mut().listed = true;
         ready.push_back(key);
     }
 }

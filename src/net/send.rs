@@ -33,7 +33,8 @@ fn send_as_planned(
     pieces: &[IoSlice<'_>],
     planned: io::Result<usize>,
 ) -> io::Result<usize> {
-    transport.owes_writable = !matches!(&planned, Err(error) if error.kind() != io::ErrorKind::WouldBlock);
+    transport.state_mut().owes_writable =
+        !matches!(&planned, Err(error) if error.kind() != io::ErrorKind::WouldBlock);
     let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
     send(transport, &[IoSlice::new(bytes.get(..planned?).unwrap_or_default())])
 }

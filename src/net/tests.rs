@@ -82,13 +82,13 @@ fn message(number: usize) -> String {
 fn give_edges(net: &mut Net, engine: &mut Engine) {
     for key in 0..2 * CLIENTS as u32 {
         let Some(transport) = net.transports.get_mut(key) else { continue };
-        if std::mem::take(&mut transport.owes_readable) {
-            transport.readable = true;
+        if std::mem::take(&mut transport.state_mut().owes_readable) {
+            transport.state_mut().readable = true;
             if engine.wants_bytes(key) {
                 list(&mut net.ready, key, transport);
             }
         }
-        if std::mem::take(&mut transport.owes_writable) {
+        if std::mem::take(&mut transport.state_mut().owes_writable) {
             engine.writable(key);
         }
     }

@@ -7,10 +7,18 @@ use std::{
 
 use mio::{Interest, Registry, Token, event::Source};
 
-/// A connected socket and what is known of its state.
+/// A connected socket and what is known of its state, which lies beside the
+/// tag: so a transport takes eight bytes.
 #[derive(Debug)]
-pub(crate) struct Transport {
-    stream: Stream,
+pub(crate) enum Transport {
+    Tcp(State, mio::net::TcpStream),
+    #[cfg(unix)]
+    Unix(State, mio::net::UnixStream),
+}
+
+/// What is known of a connection's state.
+#[derive(Debug, Default)]
+pub(crate) struct State {
     /// There may be bytes to read.
     pub(super) readable: bool,
     /// The peer has closed its end, or the connection is broken: reading will
@@ -25,13 +33,6 @@ pub(crate) struct Transport {
     pub(super) owes_writable: bool,
 }
 
-#[derive(Debug)]
-enum Stream {
-    Tcp(mio::net::TcpStream),
-    #[cfg(unix)]
-    Unix(mio::net::UnixStream),
-}
-
 impl Transport {
     pub(super) fn tcp(stream: mio::net::TcpStream) -> Self {
         // Small messages must not wait for the acknowledgement of others. A
@@ -39,56 +40,59 @@ impl Transport {
         if let Err(error) = stream.set_nodelay(true) {
             log::debug!("TCP_NODELAY: {error}");
         }
-        Self::new(Stream::Tcp(stream))
+        Self::Tcp(State::default(), stream)
     }
 
     #[cfg(unix)]
     pub(super) fn unix(stream: mio::net::UnixStream) -> Self {
-        Self::new(Stream::Unix(stream))
+        Self::Unix(State::default(), stream)
     }
 
-    fn new(stream: Stream) -> Self {
-        Self {
-            stream,
-            readable: false,
-            read_closed: false,
-            listed: false,
-            #[cfg(test)]
-            owes_readable: false,
-            #[cfg(test)]
-            owes_writable: false,
+    pub(super) fn state(&self) -> &State {
+        match self {
+            Self::Tcp(state, _) => state,
+            #[cfg(unix)]
+            Self::Unix(state, _) => state,
+        }
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut State {
+        match self {
+            Self::Tcp(state, _) => state,
+            #[cfg(unix)]
+            Self::Unix(state, _) => state,
         }
     }
 
     pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         #[cfg(all(test, target_os = "linux"))]
         if let Some(error) = super::faults::read() {
-            self.owes_readable = error.kind() == io::ErrorKind::WouldBlock;
+            self.state_mut().owes_readable = error.kind() == io::ErrorKind::WouldBlock;
             return Err(error);
         }
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.read(space),
+        match self {
+            Self::Tcp(_, stream) => stream.read(space),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.read(space),
+            Self::Unix(_, stream) => stream.read(space),
         }
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(super) fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
         use std::io::Write;
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_vectored(pieces),
+        match self {
+            Self::Tcp(_, stream) => stream.write_vectored(pieces),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.write_vectored(pieces),
+            Self::Unix(_, stream) => stream.write_vectored(pieces),
         }
     }
 
     /// Closes our end.
     pub(super) fn finish(&mut self) {
-        let finished = match &self.stream {
-            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+        let finished = match self {
+            Self::Tcp(_, stream) => stream.shutdown(Shutdown::Write),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(_, stream) => stream.shutdown(Shutdown::Write),
         };
         if let Err(error) = finished {
             log::debug!("shutdown: {error}");
@@ -96,10 +100,10 @@ impl Transport {
     }
 
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.peer_addr().ok(),
+        match self {
+            Self::Tcp(_, stream) => stream.peer_addr().ok(),
             #[cfg(unix)]
-            Stream::Unix(_) => None,
+            Self::Unix(..) => None,
         }
     }
 
@@ -109,18 +113,18 @@ impl Transport {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.register(registry, token, interest),
+        match self {
+            Self::Tcp(_, stream) => stream.register(registry, token, interest),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.register(registry, token, interest),
+            Self::Unix(_, stream) => stream.register(registry, token, interest),
         }
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.deregister(registry),
+        match self {
+            Self::Tcp(_, stream) => stream.deregister(registry),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.deregister(registry),
+            Self::Unix(_, stream) => stream.deregister(registry),
         }
     }
 }
@@ -128,9 +132,9 @@ impl Transport {
 #[cfg(unix)]
 impl std::os::fd::AsFd for Transport {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
+        match self {
+            Self::Tcp(_, stream) => stream.as_fd(),
+            Self::Unix(_, stream) => stream.as_fd(),
         }
     }
 }

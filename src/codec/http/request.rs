@@ -1,7 +1,13 @@
 //! [`Request`]: a whole request head, kept as the bytes that came and the
 //! places of its parts in them.
 
-use std::{borrow::Cow, fmt, net::SocketAddr, str, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::SocketAddr,
+    str,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::{Fault, Framing, Line, is_token, percent, rules, trim};
 use crate::base::Millis;
@@ -16,21 +22,23 @@ pub struct Request {
     /// The whole head, with the empty line at its end. Visible ASCII in the
     /// request line, any bytes but control bytes in values.
     bytes: Box<[u8]>,
-    method: Part,
-    target: Part,
-    /// The host and port in a target of absolute form.
-    authority: Option<Part>,
+    method_end: u32,
+    target_end: u32,
+    /// The host and port in a target of absolute form, else empty.
+    authority: Part,
     /// The path as it was sent; `decoded` holds it if it was escaped.
     path: Part,
     decoded: Option<Box<str>>,
     query: Part,
-    fields: Box<[Field]>,
+    /// The first byte after the request line. Header lines are found when they
+    /// are asked for, for most of those that are kept nobody asks.
+    fields: u32,
     /// Where it came from, as far as its connection has an address.
     peer: Option<SocketAddr>,
     /// When it was complete.
     at: Millis,
-    /// The same in milliseconds since 1970, once somebody has asked.
-    time_ms: OnceLock<u64>,
+    /// The same in milliseconds since 1970, once somebody has asked; else 0.
+    time_ms: AtomicU64,
     minor: u8,
     pub(super) meaning: rules::Meaning,
 }
@@ -40,12 +48,6 @@ pub struct Request {
 pub(super) struct Part {
     start: u32,
     end: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Field {
-    name: Part,
-    value: Part,
 }
 
 impl Part {
@@ -69,21 +71,19 @@ const FEW_LINES: usize = 24;
 impl Request {
     /// Makes a request of a head that the scanner has found whole.
     pub(super) fn parse(bytes: Box<[u8]>, line: Line) -> Result<Self, Fault> {
-        let method = Part { start: 0, end: line.method_end };
-        let target = Part { start: line.method_end + 1, end: line.target_end };
-        let fields = parse_fields(&bytes, line)?;
+        check_fields(&bytes, line)?;
         let mut request = Self {
             bytes,
-            method,
-            target,
-            authority: None,
+            method_end: line.method_end,
+            target_end: line.target_end,
+            authority: Part::default(),
             path: Part::default(),
             decoded: None,
             query: Part::default(),
-            fields,
+            fields: line.fields,
             peer: None,
             at: 0,
-            time_ms: OnceLock::new(),
+            time_ms: AtomicU64::new(0),
             minor: line.minor,
             meaning: rules::Meaning::default(),
         };
@@ -95,7 +95,7 @@ impl Request {
 
     fn split_target(&mut self) -> Result<(), Fault> {
         let target = rules::split_target(self.target())?;
-        let authority = target.authority.map(|it| Part::find(&self.bytes, it.as_bytes()));
+        let authority = Part::find(&self.bytes, target.authority.unwrap_or_default().as_bytes());
         let path = Part::find(&self.bytes, target.path.as_bytes());
         let query = Part::find(&self.bytes, target.query.as_bytes());
         let decoded = match percent::decode_path(target.path)? {
@@ -111,13 +111,13 @@ impl Request {
     /// The method, in the case it was sent in: `GET`, `POST` ...
     #[must_use]
     pub fn method(&self) -> &str {
-        self.text(self.method)
+        self.text(Part { start: 0, end: self.method_end })
     }
 
     /// The target as it was sent: `/chat?x=1`, or `http://host/chat?x=1`.
     #[must_use]
     pub fn target(&self) -> &str {
-        self.text(self.target)
+        self.text(Part { start: self.method_end + 1, end: self.target_end })
     }
 
     /// The target's path, percent-decoded and otherwise literal: no dots are
@@ -154,9 +154,9 @@ impl Request {
     /// HTTP/1.0 client names none.
     #[must_use]
     pub fn authority(&self) -> &str {
-        match self.authority {
-            Some(authority) => self.text(authority),
-            None => self.header_str("host").unwrap_or_default(),
+        match self.text(self.authority) {
+            "" => self.header_str("host").unwrap_or_default(),
+            authority => authority,
         }
     }
 
@@ -194,7 +194,15 @@ impl Request {
     /// When it came, in milliseconds since 1970: made of the engine's time when
     /// somebody asks, and kept, because two clocks never answer twice the same.
     pub(crate) fn time_ms(&self, of: impl FnOnce(Millis) -> u64) -> u64 {
-        *self.time_ms.get_or_init(|| of(self.at))
+        let known = self.time_ms.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let time_ms = of(self.at);
+        match self.time_ms.compare_exchange(0, time_ms, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => time_ms,
+            Err(known) => known,
+        }
     }
 
     pub(crate) fn arrived(mut self, peer: Option<SocketAddr>, at: Millis) -> Self {
@@ -204,7 +212,7 @@ impl Request {
 
     /// All header lines, names as they were sent, in the order they were sent.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|field| (self.text(field.name), field.value.of(&self.bytes)))
+        self.fields().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
     }
 
     /// The minor version: 0 for HTTP/1.0, else 1 or more.
@@ -215,10 +223,27 @@ impl Request {
 
     /// The values of all lines of a header.
     pub(crate) fn header_lines(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.fields
-            .iter()
-            .filter(move |field| field.name.of(&self.bytes).eq_ignore_ascii_case(name.as_bytes()))
-            .map(|field| field.value.of(&self.bytes))
+        let name = name.as_bytes();
+        self.lines().filter_map(move |line| match line.split_at_checked(name.len()) {
+            Some((found, [b':', value @ ..])) if found.eq_ignore_ascii_case(name) => Some(trim(value)),
+            _ => None,
+        })
+    }
+
+    /// Names and values of the header lines.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.lines().filter_map(|line| {
+            let colon = line.iter().position(|&byte| byte == b':')?;
+            let (name, value) = line.split_at_checked(colon)?;
+            Some((name, trim(value.get(1..)?)))
+        })
+    }
+
+    /// The header lines, each of which the scanner has seen to end in CR LF; the
+    /// empty one at the end comes with them.
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.bytes.get(self.fields as usize..).unwrap_or_default();
+        lines.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// The members of a list header whose members hold no quoted commas: its
@@ -274,7 +299,7 @@ impl fmt::Debug for Request {
 
 // RFC 9112 §5: name, colon, value. `httparse` refuses white space before the
 // colon (§5.1) and names that are no tokens.
-fn parse_fields(bytes: &[u8], line: Line) -> Result<Box<[Field]>, Fault> {
+fn check_fields(bytes: &[u8], line: Line) -> Result<(), Fault> {
     let lines = bytes.get(line.fields as usize..).unwrap_or_default();
     let count = line.field_lines as usize;
     let mut few = [httparse::EMPTY_HEADER; FEW_LINES];
@@ -292,11 +317,6 @@ fn parse_fields(bytes: &[u8], line: Line) -> Result<Box<[Field]>, Fault> {
     if length != lines.len() || found.len() != count {
         return Err(rules::BAD_FIELD);
     }
-    let place = |field: &httparse::Header<'_>| {
-        let name = field.name.as_bytes();
-        is_token(name)
-            .then(|| Field { name: Part::find(bytes, name), value: Part::find(bytes, trim(field.value)) })
-            .ok_or(rules::BAD_FIELD)
-    };
-    found.iter().map(place).collect()
+    let are_tokens = found.iter().all(|field| is_token(field.name.as_bytes()));
+    if are_tokens { Ok(()) } else { Err(rules::BAD_FIELD) }
 }

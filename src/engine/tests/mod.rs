@@ -35,6 +35,8 @@ mod order;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod slow;
 #[cfg(test)]
 mod splits;

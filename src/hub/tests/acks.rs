@@ -188,7 +188,7 @@ proptest! {
             prop_assert_eq!(acks.is_empty(), awaited.is_empty() && owed.is_empty());
         }
         prop_assert!(acks.take_awaited().into_iter().eq(awaited));
-        prop_assert!(acks.into_owed().into_iter().eq(owed));
+        prop_assert!(acks.take_owed().into_iter().eq(owed));
     }
 }
 

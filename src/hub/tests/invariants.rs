@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     base::id::SocketId,
     hub::{
-        Hub, Stage,
+        Hub, Rare, Stage,
         rooms::{EVERYONE, Place},
     },
 };
@@ -22,10 +22,12 @@ impl Hub {
 
     fn places_at(&self, index: u32) -> Vec<Place> {
         let socket = &self.sockets[index as usize];
-        let more = socket.more.as_deref();
-        assert!(more.is_none_or(|more| !more.is_empty()), "an empty list is given back");
-        assert!(socket.first.is_some() || more.is_none(), "the first place is filled first");
-        socket.first.into_iter().chain(more.into_iter().flatten().copied()).collect()
+        let rare = socket.rare.as_deref();
+        let is_empty = |rare: &Rare| rare.more.is_empty() && rare.acks.is_empty();
+        assert!(rare.is_none_or(|rare| !is_empty(rare)), "empty lists are given back");
+        let more = rare.map_or(&[][..], |rare| &rare.more);
+        assert!(socket.first.is_some() || more.is_empty(), "the first place is filled first");
+        socket.first.into_iter().chain(more.iter().copied()).collect()
     }
 
     fn check_sockets(&self) {
@@ -39,9 +41,9 @@ impl Hub {
             }
             for (slot, place) in places.iter().enumerate() {
                 let room = &self.rooms[place.room as usize];
-                let member = room.members[place.position as usize];
+                let member = room.members[place.position() as usize];
                 assert_eq!((member.socket, usize::from(member.slot)), (index, slot));
-                assert_eq!(member.route, socket.route);
+                assert_eq!(member.route(), socket.route);
                 assert_eq!(room.namespace, socket.namespace);
                 assert!(room.name.is_some());
             }
@@ -50,7 +52,7 @@ impl Hub {
             assert!(places.len() <= self.most_rooms());
             let everyone = self.namespaces[socket.namespace as usize].everyone;
             let member = self.rooms[everyone as usize].members[socket.position as usize];
-            assert_eq!((member.socket, member.slot, member.route), (index, EVERYONE, socket.route));
+            assert_eq!((member.socket, member.slot, member.route()), (index, EVERYONE, socket.route));
         }
     }
 
@@ -72,7 +74,7 @@ impl Hub {
                     assert_eq!(socket.position as usize, position);
                 } else {
                     let place = self.places_at(member.socket)[usize::from(member.slot)];
-                    assert_eq!((place.room, place.position as usize), (key, position));
+                    assert_eq!((place.room, place.position() as usize), (key, position));
                 }
             }
         }

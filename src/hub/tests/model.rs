@@ -361,7 +361,7 @@ impl Pair {
         self.hub.visit(&to, |nsp, room, member| seen.push((nsp.clone(), room, *member))).unwrap();
         for (nsp, room, member) in &seen {
             let socket = &self.hub.sockets[member.socket as usize];
-            assert_eq!(member.route, socket.route);
+            assert_eq!(member.route(), socket.route);
             assert_eq!(*nsp, self.hub.namespaces[socket.namespace as usize].name);
             assert_eq!(self.hub.rooms[*room as usize].namespace, socket.namespace, "the log is not its own");
         }

@@ -57,7 +57,7 @@ impl Chaos {
             assert!(!session.closing || session.sockets.is_empty());
             partial += session.incomplete.held();
             inside += session.sockets.len();
-            for socket in &session.sockets {
+            for socket in session.sockets.iter() {
                 let entry = engine.hub.get(*socket).unwrap();
                 assert_eq!((entry.owner, entry.route.queue), (key as u32, session.queue));
                 assert_ne!(entry.stage, crate::hub::Stage::Left);

@@ -46,7 +46,8 @@ impl Chaos {
         if session.incomplete.held() > 0 {
             return "bAQIDBA==".to_owned();
         }
-        let socket = self.dice.pick(&session.sockets);
+        let sockets: Vec<_> = session.sockets.iter().copied().collect();
+        let socket = self.dice.pick(&sockets);
         let entry = socket.and_then(|socket| self.salon.engine.hub.get(socket));
         let nsp = entry.and_then(|entry| self.salon.engine.hub.namespace(entry.namespace));
         let Some(nsp) = nsp.filter(|_| !self.dice.one_in(6)).map(|entry| entry.name.clone()) else {

@@ -29,7 +29,8 @@ pub struct Request {
     /// The path as it was sent; `decoded` holds it if it was escaped.
     path: Part,
     decoded: Option<Box<str>>,
-    query: Part,
+    /// Where the query begins; it ends with the target.
+    query: u32,
     /// The first byte after the request line. Header lines are found when they
     /// are asked for, for most of those that are kept nobody asks.
     fields: u32,
@@ -39,7 +40,6 @@ pub struct Request {
     at: Millis,
     /// The same in milliseconds since 1970, once somebody has asked; else 0.
     time_ms: AtomicU64,
-    minor: u8,
     pub(super) meaning: rules::Meaning,
 }
 
@@ -79,13 +79,12 @@ impl Request {
             authority: Part::default(),
             path: Part::default(),
             decoded: None,
-            query: Part::default(),
+            query: line.target_end,
             fields: line.fields,
             peer: None,
             at: 0,
             time_ms: AtomicU64::new(0),
-            minor: line.minor,
-            meaning: rules::Meaning::default(),
+            meaning: rules::Meaning { minor: line.minor, ..rules::Meaning::default() },
         };
         rules::check_method(request.method())?;
         request.split_target()?;
@@ -97,7 +96,7 @@ impl Request {
         let target = rules::split_target(self.target())?;
         let authority = Part::find(&self.bytes, target.authority.unwrap_or_default().as_bytes());
         let path = Part::find(&self.bytes, target.path.as_bytes());
-        let query = Part::find(&self.bytes, target.query.as_bytes());
+        let query = self.target_end - target.query.len() as u32;
         let decoded = match percent::decode_path(target.path)? {
             // An absolute target may leave the path out: then it is `/` (RFC 9112 §3.2.1).
             Cow::Borrowed("") => Some("/".into()),
@@ -130,7 +129,7 @@ impl Request {
     /// What follows the target's first `?`, as it was sent; empty if nothing does.
     #[must_use]
     pub fn raw_query(&self) -> &str {
-        self.text(self.query)
+        self.text(Part { start: self.query, end: self.target_end })
     }
 
     /// The names and values of the query, in the order they were sent, decoded
@@ -218,7 +217,7 @@ impl Request {
     /// The minor version: 0 for HTTP/1.0, else 1 or more.
     #[must_use]
     pub fn minor_version(&self) -> u8 {
-        self.minor
+        self.meaning.minor
     }
 
     /// The values of all lines of a header.

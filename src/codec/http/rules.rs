@@ -24,9 +24,10 @@ pub(crate) enum Framing {
     Chunked,
 }
 
-/// What the head's fields say about the connection.
+/// What the head's version and fields say about the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meaning {
+    pub(super) minor: u8,
     pub(super) body: Framing,
     pub(super) keep_alive: bool,
     pub(super) expect_continue: bool,
@@ -173,6 +174,7 @@ pub(super) fn interpret(request: &Request) -> Result<Meaning, Fault> {
     }
     let body = framing(request)?;
     Ok(Meaning {
+        minor: request.minor_version(),
         body,
         keep_alive: keep_alive(request, body),
         // RFC 9110 §10.1.1: to be ignored from HTTP/1.0.

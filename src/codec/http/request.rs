@@ -4,6 +4,8 @@
 use std::{
     borrow::Cow,
     fmt,
+    io::BufRead,
+    iter,
     net::SocketAddr,
     str,
     sync::atomic::{AtomicU64, Ordering},
@@ -241,8 +243,13 @@ impl Request {
     /// The header lines, each of which the scanner has seen to end in CR LF; the
     /// empty one at the end comes with them.
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.bytes.get(self.fields as usize..).unwrap_or_default();
-        lines.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        let mut rest = self.bytes.get(self.fields as usize..).unwrap_or_default();
+        iter::from_fn(move || {
+            let before = rest;
+            // Quicker than `split`, which looks at one byte after the other.
+            let length = rest.skip_until(b'\n').unwrap_or(0);
+            before.get(..length)?.strip_suffix(b"\r\n")
+        })
     }
 
     /// The members of a list header whose members hold no quoted commas: its

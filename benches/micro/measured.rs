@@ -121,7 +121,7 @@ pub fn hub(criterion: &mut Criterion) {
         group.bench_function(format!("visit {name}"), |bencher| {
             bencher.iter(|| {
                 let mut keys = 0u64;
-                hub.visit(&to, |_, _, member| keys += u64::from(member.route.queue)).map(|()| keys)
+                hub.visit(&to, |_, _, member| keys += u64::from(member.queue)).map(|()| keys)
             });
         });
     }

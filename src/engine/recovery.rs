@@ -25,8 +25,7 @@ pub(super) struct Recovery {
     ring_bytes: usize,
     /// Number of the last event.
     last: u64,
-    /// The newest event that was given up before its time: its number, and when
-    /// it was said.
+    /// The newest event that was given up: its number, and when it was said.
     lost: (u64, Millis),
     /// By the private id of live sockets, and by socket.
     live: SeededMap<Sid, SocketId>,
@@ -212,7 +211,8 @@ impl Engine {
     }
 
     /// Gives up what is over a bound. What is older than the window and a
-    /// heartbeat has reached everybody who may still come back.
+    /// heartbeat has reached everybody who may still come back, unless the host
+    /// has kept the loop waiting, and deaths were noticed late.
     fn trim_ring(&mut self) {
         let Some(window) = self.window() else { return };
         let (most, most_bytes) = (window.events as usize, window.bytes as usize);
@@ -223,9 +223,7 @@ impl Engine {
             if !is_old && recovery.ring.len() <= most && recovery.ring_bytes <= most_bytes {
                 return;
             }
-            if !is_old {
-                recovery.lost = (oldest.number, oldest.at);
-            }
+            recovery.lost = (oldest.number, oldest.at);
             recovery.ring_bytes -= oldest.bytes;
             recovery.ring.pop_front();
         }

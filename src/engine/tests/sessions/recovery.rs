@@ -472,3 +472,20 @@ fn nobody_is_back_who_was_dead_for_long_before_it_was_noticed() {
     let (_, _, frames) = salon.comes_back(&memory);
     assert_fresh(&frames, &memory);
 }
+
+#[test]
+fn nobody_is_back_whose_events_grew_old_while_the_host_was_held_up() {
+    let mut salon = recovering(|_| ());
+    let (client, memory) = salon.member();
+    salon.end(client, End::Reset);
+    salon.busy = true;
+    salon.emit(&all(), "grows old", "[]");
+    // Older than the window and a heartbeat, with bounds far away.
+    salon.now += 200_000;
+    salon.emit(&all(), "kept", "[]");
+    salon.turn();
+    salon.busy = false;
+    assert_eq!(salon.quiet(), [r#"gone #0 /: transport error, 1006 "transport error" []"#]);
+    let (_, _, frames) = salon.comes_back(&memory);
+    assert_fresh(&frames, &memory);
+}

@@ -27,7 +27,8 @@ pub(super) struct Member {
     known_as: BTreeSet<usize>,
     /// Numbers of messages to come, and whether they must.
     owed: VecDeque<(usize, bool)>,
-    /// Number of the first message that it has not heard.
+    /// Number behind the last message that it heard under an offset. Volatile ones
+    /// have none.
     next: usize,
     /// Messages that had to come and did not, and those that were dropped.
     missed: u64,
@@ -105,12 +106,14 @@ impl Ledger {
             member.missed += u64::from(sure);
             assert!(!sure || may_miss, "message {owed} did not come to socket {socket} before {number}");
         }
-        member.next = number + 1;
+        if !self.said[number].volatile {
+            member.next = number + 1;
+        }
     }
 
     /// The client of a socket came back as another one: it is owed what it had
-    /// not heard, with the rooms that it was in at the end. What the rooms
-    /// changed in between may have come or not.
+    /// not heard, with the rooms that it was in at the end. What was said before
+    /// it was in them, or was dropped for it, may come or not.
     pub(super) fn come_back(&mut self, was: usize, socket: usize) {
         let Some(before) = self.members.remove(&was) else { return };
         let now = self.members.remove(&socket).unwrap();
@@ -120,7 +123,7 @@ impl Ledger {
             // Under which of its numbers it was meant does not matter now.
             let named =
                 [said.only, said.except].into_iter().flatten().find(|it| before.known_as.contains(it));
-            let is_for_it_now = is_for(said, named.unwrap_or(was), &before);
+            let is_for_it_now = !said.volatile && is_for(said, named.unwrap_or(was), &before);
             if is_for_it_now || sure.is_some() {
                 owed.push_back((number, is_for_it_now && sure == Some(true)));
             }

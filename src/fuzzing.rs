@@ -38,6 +38,7 @@ fn heads(pieces: &[&[u8]]) -> Vec<String> {
                 Ok(Head::More) => break,
                 Ok(Head::Whole { request, consumed }) => {
                     rest = &rest[consumed..];
+                    assert!(request.headers().all(|(name, _)| request.header(name).is_some()));
                     let fields: Vec<String> =
                         request.headers().map(|(name, value)| format!("{name}: {value:?}")).collect();
                     seen.push(format!(

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most bytes that one read takes from one connection.
-pub(crate) const READ_BYTES: usize = 128 << 10;
+pub(crate) const READ_BYTES: usize = 256 << 10;
 /// Most bytes that the events of one turn may hold; what is beyond waits.
 pub(crate) const EVENT_BYTES: usize = 8 << 20;
 /// Above this an arena that is not needed is given back to the allocator.

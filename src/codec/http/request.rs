@@ -33,9 +33,9 @@ pub struct Request {
     decoded: Option<Box<str>>,
     /// Where the query begins; it ends with the target.
     query: u32,
-    /// The first byte after the request line. Header lines are found when they
-    /// are asked for, for most of those that are kept nobody asks.
-    fields: u32,
+    /// The [`mark`]s of all header names. The lines themselves are found when they
+    /// are asked for: for most of those that are kept nobody asks.
+    marks: u32,
     /// Where it came from, as far as its connection has an address.
     peer: Option<SocketAddr>,
     /// When it was complete.
@@ -43,6 +43,13 @@ pub struct Request {
     /// The same in milliseconds since 1970, once somebody has asked; else 0.
     time_ms: AtomicU64,
     pub(super) meaning: rules::Meaning,
+}
+
+/// A bit that a header's name sets, and few others do: most of the headers that
+/// are asked for are not there. Case does not matter.
+fn mark(name: &[u8]) -> u32 {
+    let letter = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(byte | 0x20));
+    1 << ((3 * (name.len() + letter(name.first())) + letter(name.last())) % 32)
 }
 
 /// A range of a head's bytes.
@@ -73,7 +80,7 @@ const FEW_LINES: usize = 24;
 impl Request {
     /// Makes a request of a head that the scanner has found whole.
     pub(super) fn parse(bytes: Box<[u8]>, line: Line) -> Result<Self, Fault> {
-        check_fields(&bytes, line)?;
+        let marks = check_fields(&bytes, line)?;
         let mut request = Self {
             bytes,
             method_end: line.method_end,
@@ -82,7 +89,7 @@ impl Request {
             path: Part::default(),
             decoded: None,
             query: line.target_end,
-            fields: line.fields,
+            marks,
             peer: None,
             at: 0,
             time_ms: AtomicU64::new(0),
@@ -225,7 +232,8 @@ impl Request {
     /// The values of all lines of a header.
     pub(crate) fn header_lines(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
-        self.lines().filter_map(move |line| match line.split_at_checked(name.len()) {
+        let lines = (self.marks & mark(name) != 0).then(|| self.lines());
+        lines.into_iter().flatten().filter_map(move |line| match line.split_at_checked(name.len()) {
             Some((found, [b':', value @ ..])) if found.eq_ignore_ascii_case(name) => Some(trim(value)),
             _ => None,
         })
@@ -243,7 +251,8 @@ impl Request {
     /// The header lines, each of which the scanner has seen to end in CR LF; the
     /// empty one at the end comes with them.
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bytes.get(self.fields as usize..).unwrap_or_default();
+        let fields = self.target_end as usize + " HTTP/1.1\r\n".len();
+        let mut rest = self.bytes.get(fields..).unwrap_or_default();
         iter::from_fn(move || {
             let before = rest;
             // Quicker than `split`, which looks at one byte after the other.
@@ -304,8 +313,8 @@ impl fmt::Debug for Request {
 }
 
 // RFC 9112 §5: name, colon, value. `httparse` refuses white space before the
-// colon (§5.1) and names that are no tokens.
-fn check_fields(bytes: &[u8], line: Line) -> Result<(), Fault> {
+// colon (§5.1) and names that are no tokens. Answers the marks of the names.
+fn check_fields(bytes: &[u8], line: Line) -> Result<u32, Fault> {
     let lines = bytes.get(line.fields as usize..).unwrap_or_default();
     let count = line.field_lines as usize;
     let mut few = [httparse::EMPTY_HEADER; FEW_LINES];
@@ -323,6 +332,12 @@ fn check_fields(bytes: &[u8], line: Line) -> Result<(), Fault> {
     if length != lines.len() || found.len() != count {
         return Err(rules::BAD_FIELD);
     }
-    let are_tokens = found.iter().all(|field| is_token(field.name.as_bytes()));
-    if are_tokens { Ok(()) } else { Err(rules::BAD_FIELD) }
+    let mut marks = 0;
+    for name in found.iter().map(|field| field.name.as_bytes()) {
+        if !is_token(name) {
+            return Err(rules::BAD_FIELD);
+        }
+        marks |= mark(name);
+    }
+    Ok(marks)
 }

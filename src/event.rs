@@ -369,21 +369,29 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
     Some(match *record {
         Record::ConnectRequest { socket, nsp, handshake, auth } => {
             let handshake = turn.request_of(handshake)?;
-            Event::ConnectRequest { socket, nsp: text(nsp), handshake, auth: text(auth) }
+            Event::ConnectRequest { socket, nsp: turn.nsp_of(nsp), handshake, auth: text(auth) }
         }
         Record::Connect { socket, nsp, handshake, auth, was } => {
             let handshake = turn.request_of(handshake)?;
-            Event::Connect { socket, nsp: text(nsp), handshake, auth: text(auth), was }
+            Event::Connect { socket, nsp: turn.nsp_of(nsp), handshake, auth: text(auth), was }
         }
-        Record::Expired { socket, nsp, user } => Event::Expired { socket, nsp: text(nsp), user },
-        Record::Upgraded { socket, nsp } => Event::Upgraded { socket, nsp: text(nsp) },
+        Record::Expired { socket, nsp, user } => Event::Expired { socket, nsp: turn.nsp_of(nsp), user },
+        Record::Upgraded { socket, nsp } => Event::Upgraded { socket, nsp: turn.nsp_of(nsp) },
         Record::Disconnect { socket, nsp, reason, code, text: why, rooms, may_return } => {
             let rooms = Texts { turn, spans: turn.run_of(rooms).iter() };
-            Event::Disconnect { socket, nsp: text(nsp), reason, code, text: text(why), rooms, may_return }
+            Event::Disconnect {
+                socket,
+                nsp: turn.nsp_of(nsp),
+                reason,
+                code,
+                text: text(why),
+                rooms,
+                may_return,
+            }
         }
         Record::Message { socket, nsp, name, args, attachments: run, ack } => Event::Message {
             socket,
-            nsp: text(nsp),
+            nsp: turn.nsp_of(nsp),
             name: text(name),
             args: text(args),
             attachments: attachments(run),
@@ -391,7 +399,7 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
         },
         Record::Data { socket, nsp, data, text: is_text } => {
             let data = if is_text { Data::Text(text(data)) } else { Data::Binary(turn.bytes_of(data)) };
-            Event::Data { socket, nsp: text(nsp), data }
+            Event::Data { socket, nsp: turn.nsp_of(nsp), data }
         }
         Record::Ack { socket, ack, answer } => {
             let answer = match answer {
@@ -404,13 +412,17 @@ fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
             Event::Ack { socket, ack, answer }
         }
         Record::AcksDone { ack, answered, of } => Event::AcksDone { ack, answered, of },
-        Record::Room { nsp, room, created: true } => Event::RoomCreated { nsp: text(nsp), room: text(room) },
-        Record::Room { nsp, room, created: false } => Event::RoomDeleted { nsp: text(nsp), room: text(room) },
+        Record::Room { nsp, room, created: true } => {
+            Event::RoomCreated { nsp: turn.nsp_of(nsp), room: text(room) }
+        }
+        Record::Room { nsp, room, created: false } => {
+            Event::RoomDeleted { nsp: turn.nsp_of(nsp), room: text(room) }
+        }
         Record::Member { socket, nsp, room, joined: true } => {
-            Event::Joined { socket, nsp: text(nsp), room: text(room) }
+            Event::Joined { socket, nsp: turn.nsp_of(nsp), room: text(room) }
         }
         Record::Member { socket, nsp, room, joined: false } => {
-            Event::Left { socket, nsp: text(nsp), room: text(room) }
+            Event::Left { socket, nsp: turn.nsp_of(nsp), room: text(room) }
         }
         Record::Drain { socket, dropped } => Event::Drain { socket, dropped },
         Record::Http { request, head, body } => {

@@ -30,7 +30,11 @@ pub enum ErrorKind {
 /// Why a call of the host failed: the kind, and one sentence that says what
 /// and why. A call that fails has changed nothing.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// In a box: a result that fits registers is handed on at no cost.
+#[derive(Debug)]
+struct Details {
     kind: ErrorKind,
     detail: Cow<'static, str>,
     source: Option<io::Error>,
@@ -38,7 +42,7 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), source: None }
+        Self(Box::new(Details { kind, detail: detail.into(), source: None }))
     }
 
     pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -58,20 +62,20 @@ impl Error {
     }
 
     pub(crate) fn io(doing: impl Into<Cow<'static, str>>, source: io::Error) -> Self {
-        Self { kind: ErrorKind::Io, detail: doing.into(), source: Some(source) }
+        Self(Box::new(Details { kind: ErrorKind::Io, detail: doing.into(), source: Some(source) }))
     }
 
     /// What kind of mistake it was.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)?;
-        match &self.source {
+        f.write_str(&self.0.detail)?;
+        match &self.0.source {
             Some(source) => write!(f, ": {source}"),
             None => Ok(()),
         }
@@ -80,6 +84,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|e| e as _)
+        self.0.source.as_ref().map(|e| e as _)
     }
 }

@@ -605,7 +605,7 @@ impl Engine {
                 Change::Created { nsp, room }
                 | Change::Deleted { nsp, room }
                 | Change::Joined { nsp, room, .. }
-                | Change::Left { nsp, room, .. } => (self.turn.text(nsp), self.turn.text(room)),
+                | Change::Left { nsp, room, .. } => (self.turn.nsp(nsp), self.turn.text(room)),
             };
             self.turn.push(match change {
                 Change::Created { .. } => Record::Room { nsp, room, created: true },
@@ -616,8 +616,8 @@ impl Engine {
         }
     }
 
-    fn namespace_span(&mut self, key: u32) -> turn::Span {
-        self.hub.namespace(key).map_or(turn::Span::default(), |entry| self.turn.namespace(&entry.name))
+    fn nsp(&mut self, key: u32) -> turn::Nsp {
+        self.hub.namespace(key).map_or(turn::Nsp::default(), |entry| self.turn.namespace(&entry.name))
     }
 }
 

@@ -77,7 +77,7 @@ impl Engine {
         self.set_state(key, State::Waiting(Box::new(Waiting { socket, handshake, protocol, answering })));
         if guarded {
             self.timers.set(key, Timer::Guard, self.now);
-            let nsp = self.namespace_span(namespace);
+            let nsp = self.nsp(namespace);
             let handshake = self.turn.request(request);
             let auth = self.turn.text("{}");
             self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth });
@@ -126,7 +126,7 @@ impl Engine {
         }
         self.set_state(key, State::Open(Open::new(Client::Plain(socket))));
         self.timers.set(key, Timer::Ping, self.now);
-        let nsp = self.namespace_span(namespace);
+        let nsp = self.nsp(namespace);
         if let Some(request) = self.handshakes.get(&socket) {
             let handshake = self.turn.request(request.clone());
             let auth = self.turn.text("{}");
@@ -171,7 +171,7 @@ impl Engine {
             if !self.allows_event(socket) {
                 return;
             }
-            let nsp = self.namespace_span(namespace);
+            let nsp = self.nsp(namespace);
             let data = self.whole(body);
             return self.turn.push(Record::Data { socket, nsp, data, text: kind == Kind::Text });
         }
@@ -205,7 +205,7 @@ impl Engine {
                     dialect::Name::InPlace(range) => whole.part(range),
                     dialect::Name::Unescaped(name) => self.turn.text(&name),
                 };
-                let nsp = self.namespace_span(namespace);
+                let nsp = self.nsp(namespace);
                 let ack = id.map(|id| self.owe_ack(socket, id));
                 self.turn.push(Record::Message { socket, nsp, name, args, attachments, ack });
             }
@@ -258,7 +258,7 @@ impl Engine {
             self.turn.push(Record::Drain { socket, dropped });
         }
         self.protocols.remove(&socket);
-        let nsp = self.namespace_span(namespace);
+        let nsp = self.nsp(namespace);
         let may_return = self.keep_gone(socket, reason);
         let mut rooms = Vec::new();
         let turn = &mut self.turn;

@@ -381,7 +381,7 @@ impl Engine {
 
     /// What the host keeps for a socket is not needed any more.
     pub(super) fn tell_expired(&mut self, gone: &Gone) {
-        let nsp = self.turn.text(&gone.nsp);
+        let nsp = self.turn.nsp(&gone.nsp);
         self.turn.push(Record::Expired { socket: gone.socket, nsp, user: gone.user });
     }
 }

@@ -145,7 +145,7 @@ impl Engine {
     /// Sends bytes to an audience.
     pub(crate) fn send(&mut self, to: &Selection<'_>, data: Data<'_>, loudness: Loudness) -> Result<usize> {
         check_size(data.as_bytes().len())?;
-        self.broadcast(to, &Outgoing::Data(data), loudness)
+        self.broadcast(to, &Outgoing::Data(&data), loudness)
     }
 
     /// Sends an event to one socket; answers 0 if it has just left, or if the
@@ -165,7 +165,7 @@ impl Engine {
     /// Sends bytes to one socket.
     pub(crate) fn send_one(&mut self, socket: SocketId, data: Data<'_>, loudness: Loudness) -> Result<usize> {
         check_size(data.as_bytes().len())?;
-        self.say_to(socket, &Outgoing::Data(data), loudness)
+        self.say_to(socket, &Outgoing::Data(&data), loudness)
     }
 
     /// One message for everybody in an audience.

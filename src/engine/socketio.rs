@@ -232,7 +232,7 @@ impl Engine {
                     Name::Unescaped(name) => self.turn.text(name),
                 };
                 let args = args.clone().map_or_else(|| self.turn.text("[]"), |at| whole.part(at));
-                let nsp = self.namespace_span(namespace);
+                let nsp = self.nsp(namespace);
                 let ack = id.map(|id| self.owe_ack(socket, id));
                 self.turn.push(Record::Message { socket, nsp, name, args, attachments, ack });
             }
@@ -309,7 +309,7 @@ impl Engine {
         }
         self.doors.insert(socket, Door { claim, ..Door::default() });
         self.guard_timers.set(socket.index(), Timer::Guard, self.now);
-        let nsp = self.namespace_span(namespace);
+        let nsp = self.nsp(namespace);
         let handshake = self.turn.request(request);
         self.turn.push(Record::ConnectRequest { socket, nsp, handshake, auth: auth_span });
         Flow::Go
@@ -386,7 +386,7 @@ impl Engine {
         let pid = pid.as_ref().map(|pid| std::str::from_utf8(pid).unwrap_or_default());
         dialect::write_connect(&mut packet, &name, std::str::from_utf8(&sid).unwrap_or_default(), pid);
         self.say_packet(key, &packet);
-        let nsp = self.namespace_span(namespace);
+        let nsp = self.nsp(namespace);
         let auth = self.auths.get(&socket).map_or("{}", |auth| auth);
         let auth = self.turn.text(auth);
         let handshake = self.turn.request(request);
@@ -509,7 +509,7 @@ impl Engine {
             let Some(entry) = self.hub.get(socket).filter(|entry| entry.stage == Stage::Live) else {
                 continue;
             };
-            let nsp = self.namespace_span(entry.namespace);
+            let nsp = self.nsp(entry.namespace);
             self.turn.push(Record::Upgraded { socket, nsp });
         }
     }

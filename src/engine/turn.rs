@@ -28,16 +28,32 @@ pub(crate) struct Span {
     end: u32,
 }
 
+/// Which bytes a span is of. A number, so that a record is one line of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    #[default]
-    Nowhere,
+struct Place(u32);
+
+impl Place {
+    const NOWHERE: Self = Self(0);
     /// Where reads go.
-    Arena,
+    const ARENA: Self = Self(1);
     /// What the engine wrote itself.
-    Texts,
+    const TEXTS: Self = Self(2);
+
     /// A buffer that was put together over several reads.
-    Owned(u32),
+    fn owned(buffer: usize) -> Self {
+        Self(buffer as u32 + 3)
+    }
+
+    fn buffer(self) -> usize {
+        self.0.wrapping_sub(3) as usize
+    }
+}
+
+/// The name of a namespace, which lies among the engine's own texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Nsp {
+    start: u32,
+    end: u32,
 }
 
 /// A run of entries in one of the turn's lists.
@@ -52,20 +68,20 @@ pub(crate) struct Run {
 pub(crate) enum Record {
     ConnectRequest {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         handshake: u32,
         auth: Span,
     },
     Connect {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         handshake: u32,
         auth: Span,
         was: Option<SocketId>,
     },
     Disconnect {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         reason: Reason,
         code: Option<u16>,
         text: Span,
@@ -74,7 +90,7 @@ pub(crate) enum Record {
     },
     Message {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         name: Span,
         args: Span,
         attachments: Run,
@@ -82,7 +98,7 @@ pub(crate) enum Record {
     },
     Data {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         data: Span,
         text: bool,
     },
@@ -97,13 +113,13 @@ pub(crate) enum Record {
         of: u32,
     },
     Room {
-        nsp: Span,
+        nsp: Nsp,
         room: Span,
         created: bool,
     },
     Member {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         room: Span,
         joined: bool,
     },
@@ -126,12 +142,12 @@ pub(crate) enum Record {
     },
     Expired {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
         user: u64,
     },
     Upgraded {
         socket: SocketId,
-        nsp: Span,
+        nsp: Nsp,
     },
     Stopped,
 }
@@ -157,7 +173,7 @@ pub(crate) struct Turn {
     requests: Vec<Arc<Request>>,
     pub(crate) records: Vec<Record>,
     /// The namespace written last, and where: nearly always the next one too.
-    last_nsp: Option<(Arc<str>, Span)>,
+    last_nsp: Option<(Arc<str>, Nsp)>,
 }
 
 impl Turn {
@@ -219,7 +235,7 @@ impl Turn {
 
     /// The span of a part of the arena.
     pub(crate) fn in_arena(range: Range<usize>) -> Span {
-        Span { place: Place::Arena, start: range.start as u32, end: range.end as u32 }
+        Span { place: Place::ARENA, start: range.start as u32, end: range.end as u32 }
     }
 
     /// Takes a buffer over; the span covers all of it.
@@ -227,26 +243,32 @@ impl Turn {
         let end = buffer.len() as u32;
         self.owned_bytes += buffer.capacity();
         self.owned.push(buffer);
-        Span { place: Place::Owned(self.owned.len() as u32 - 1), start: 0, end }
+        Span { place: Place::owned(self.owned.len() - 1), start: 0, end }
     }
 
     /// Keeps a text of the engine's own.
     pub(crate) fn text(&mut self, text: &str) -> Span {
         let start = self.texts.len() as u32;
         self.texts.push_str(text);
-        Span { place: Place::Texts, start, end: self.texts.len() as u32 }
+        Span { place: Place::TEXTS, start, end: self.texts.len() as u32 }
     }
 
     /// Keeps the name of a namespace.
-    pub(crate) fn namespace(&mut self, name: &Arc<str>) -> Span {
+    pub(crate) fn namespace(&mut self, name: &Arc<str>) -> Nsp {
         match &self.last_nsp {
-            Some((last, span)) if Arc::ptr_eq(last, name) => *span,
+            Some((last, nsp)) if Arc::ptr_eq(last, name) => *nsp,
             _ => {
-                let span = self.text(name);
-                self.last_nsp = Some((name.clone(), span));
-                span
+                let nsp = self.nsp(name);
+                self.last_nsp = Some((name.clone(), nsp));
+                nsp
             }
         }
+    }
+
+    /// Keeps the name of a namespace that may be gone.
+    pub(crate) fn nsp(&mut self, name: &str) -> Nsp {
+        let Span { start, end, .. } = self.text(name);
+        Nsp { start, end }
     }
 
     /// Keeps several spans.
@@ -275,10 +297,10 @@ impl Turn {
 
     pub(crate) fn bytes_of(&self, span: Span) -> &[u8] {
         let from = match span.place {
-            Place::Nowhere => return &[],
-            Place::Arena => &self.arena,
-            Place::Texts => self.texts.as_bytes(),
-            Place::Owned(buffer) => match self.owned.get(buffer as usize) {
+            Place::NOWHERE => return &[],
+            Place::ARENA => &self.arena,
+            Place::TEXTS => self.texts.as_bytes(),
+            place => match self.owned.get(place.buffer()) {
                 Some(buffer) => buffer,
                 None => return &[],
             },
@@ -289,9 +311,9 @@ impl Turn {
     /// What a client sent; the engine's own texts stay as they are.
     pub(crate) fn bytes_of_mut(&mut self, span: Span) -> &mut [u8] {
         let from = match span.place {
-            Place::Nowhere | Place::Texts => return &mut [],
-            Place::Arena => &mut self.arena,
-            Place::Owned(buffer) => match self.owned.get_mut(buffer as usize) {
+            Place::NOWHERE | Place::TEXTS => return &mut [],
+            Place::ARENA => &mut self.arena,
+            place => match self.owned.get_mut(place.buffer()) {
                 Some(buffer) => buffer,
                 None => return &mut [],
             },
@@ -303,10 +325,14 @@ impl Turn {
     /// was received.
     pub(crate) fn text_of(&self, span: Span) -> &str {
         let text = match span.place {
-            Place::Texts => self.texts.get(span.start as usize..span.end as usize),
+            Place::TEXTS => self.texts.get(span.start as usize..span.end as usize),
             _ => utf8::text(self.bytes_of(span)),
         };
         text.unwrap_or_default()
+    }
+
+    pub(crate) fn nsp_of(&self, nsp: Nsp) -> &str {
+        self.texts.get(nsp.start as usize..nsp.end as usize).unwrap_or_default()
     }
 
     pub(crate) fn run_of(&self, run: Run) -> &[Span] {

@@ -155,7 +155,7 @@ fn bracket(bytes: &mut [u8], at: Range<usize>) -> Option<Range<usize>> {
 /// Writes one message for a client.
 pub(crate) fn write(out: &mut Vec<u8>, outgoing: &Outgoing<'_>) {
     let payload = match outgoing {
-        Outgoing::Data(data) => return write_data(out, *data),
+        Outgoing::Data(data) => return write_data(out, **data),
         Outgoing::Event { name, payload, .. } => {
             out.extend_from_slice(b"{\"event\":");
             put_string(out, name);
@@ -316,9 +316,9 @@ mod tests {
         let elements = array("[]", 64).unwrap();
         let payload = Measured { args: "[]", elements: &elements, attachments: &[] };
         assert_eq!(written(Outgoing::Ack { id: 18, payload }), r#"{"ack":18}"#);
-        assert_eq!(written(Outgoing::Data(Data::Text("a\"b"))), r#"{"event":"message","data":"a\"b"}"#);
+        assert_eq!(written(Outgoing::Data(&Data::Text("a\"b"))), r#"{"event":"message","data":"a\"b"}"#);
         assert_eq!(
-            written(Outgoing::Data(Data::Binary(b"\x01"))),
+            written(Outgoing::Data(&Data::Binary(b"\x01"))),
             r#"{"event":"message","data":{"_placeholder":true,"num":0},"attachments":["AQ=="]}"#
         );
     }

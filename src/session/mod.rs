@@ -33,7 +33,7 @@ pub(crate) enum Outgoing<'a> {
     /// The answer to a client's question.
     Ack { id: u64, payload: Measured<'a> },
     /// Bytes for those who speak raw, an event `message` for the others.
-    Data(Data<'a>),
+    Data(&'a Data<'a>),
 }
 
 /// Arguments as JSON, and what is known of them.

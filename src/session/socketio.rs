@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn data_is_an_event_message() {
-        let text = Outgoing::Data(Data::Text("a\n€"));
+        let text = Outgoing::Data(&Data::Text("a\n€"));
         assert_eq!(written!(write, "/", &text, None), "42[\"message\",\"a\\n€\"]");
         assert_eq!(written!(write, "/", &text, Some("o")), "42[\"message\",\"a\\n€\",\"o\"]");
         assert!(attachments(&text).is_empty());
-        let bytes = Outgoing::Data(Data::Binary(b"\x01\x02"));
+        let bytes = Outgoing::Data(&Data::Binary(b"\x01\x02"));
         assert_eq!(
             written!(write, "/chat", &bytes, None),
             r#"451-/chat,["message",{"_placeholder":true,"num":0}]"#

@@ -382,17 +382,17 @@ impl Salon {
         let socket_of = |list: &mut Vec<SocketId>, socket: SocketId| number(list, socket);
         match *record {
             Record::ConnectRequest { socket, nsp, .. } => {
-                format!("asks #{} {}", socket_of(&mut self.sockets, socket), text(nsp))
+                format!("asks #{} {}", socket_of(&mut self.sockets, socket), turn.nsp_of(nsp))
             }
             Record::Connect { socket, nsp, .. } => {
-                format!("connect #{} {}", socket_of(&mut self.sockets, socket), text(nsp))
+                format!("connect #{} {}", socket_of(&mut self.sockets, socket), turn.nsp_of(nsp))
             }
             Record::Disconnect { socket, nsp, reason, code, text: why, rooms, .. } => {
                 let mut rooms: Vec<&str> = turn.run_of(rooms).iter().map(|room| text(*room)).collect();
                 rooms.sort_unstable();
                 let code = code.map_or("no code".to_owned(), |code| code.to_string());
                 let socket = socket_of(&mut self.sockets, socket);
-                format!("gone #{socket} {}: {reason}, {code} {:?} {rooms:?}", text(nsp), text(why))
+                format!("gone #{socket} {}: {reason}, {code} {:?} {rooms:?}", turn.nsp_of(nsp), text(why))
             }
             Record::Message { socket, name, args, attachments, ack, .. } => {
                 let socket = socket_of(&mut self.sockets, socket);
@@ -425,7 +425,7 @@ impl Salon {
                 format!("done {}: {answered} of {of}", number(&mut self.questions, ack))
             }
             Record::Room { nsp, room, created } => {
-                format!("{} {} {}", if created { "created" } else { "deleted" }, text(nsp), text(room))
+                format!("{} {} {}", if created { "created" } else { "deleted" }, turn.nsp_of(nsp), text(room))
             }
             Record::Member { socket, room, joined, .. } => {
                 let socket = socket_of(&mut self.sockets, socket);

@@ -300,7 +300,7 @@ pub(super) fn convert(server: &Server, keeper: &mut Keeper, event: &Event<'_>) -
 
 impl salon_event {
     fn nsp(&mut self, keeper: &mut Keeper, nsp: &str) -> &mut Self {
-        (self.nsp, self.nsp_len) = (keeper.keep(nsp.as_bytes()), nsp.len());
+        (self.nsp, self.nsp_len) = (keeper.keep_nsp(nsp), nsp.len());
         self
     }
 

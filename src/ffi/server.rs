@@ -64,8 +64,9 @@ impl Inner {
     fn next_event(&mut self) -> *const salon_event {
         while let Some(index) = (self.next < self.events.len()).then_some(self.next) {
             self.next += 1;
-            let Some(event) = self.events.get(index) else { continue };
-            let event = convert(&self.server, &mut self.keeper, &event);
+            // By reference: to move one costs as much as to convert it.
+            let Some(event) = &self.events.get(index) else { continue };
+            let event = convert(&self.server, &mut self.keeper, event);
             self.taken.push(event);
             return self.taken.last().map_or(ptr::null(), ptr::from_ref);
         }

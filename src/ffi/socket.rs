@@ -97,6 +97,7 @@ pub(super) fn id(socket: salon_socket_id) -> Result<SocketId> {
 }
 
 /// A raw message; bit 0 of `flags` says that it is text.
+#[inline(always)]
 pub(super) unsafe fn data<'a>(pointer: *const c_void, len: usize, flags: u32) -> Result<Data<'a>> {
     // SAFETY: the header demands that many bytes.
     let data = unsafe { bytes(pointer, len, "data") }?;

@@ -185,6 +185,8 @@ pub(super) unsafe fn give_names(
 pub(super) struct Keeper {
     blocks: Vec<Box<[u8]>>,
     used: usize,
+    /// The namespace kept last: where it lies, and where it was kept.
+    nsp: Option<(*const [u8], *const c_char)>,
     arrays: Vec<Box<[salon_bytes]>>,
 }
 
@@ -198,6 +200,7 @@ impl Keeper {
             self.blocks.clear();
         }
         self.used = 0;
+        self.nsp = None;
         self.arrays.clear();
     }
 
@@ -216,6 +219,21 @@ impl Keeper {
         place[..bytes.len()].copy_from_slice(bytes);
         place[bytes.len()] = 0;
         place.as_ptr().cast()
+    }
+
+    /// Keeps the name of a namespace, which lies in the turn and mostly is where
+    /// that of the event before is.
+    #[inline]
+    pub(super) fn keep_nsp(&mut self, nsp: &str) -> *const c_char {
+        let lies = ptr::from_ref(nsp.as_bytes());
+        match self.nsp {
+            Some((last, kept)) if ptr::eq(last, lies) => kept,
+            _ => {
+                let kept = self.keep(nsp.as_bytes());
+                self.nsp = Some((lies, kept));
+                kept
+            }
+        }
     }
 
     /// Keeps a name, as an entry of an array.

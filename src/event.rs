@@ -363,7 +363,6 @@ impl fmt::Debug for Texts<'_> {
     }
 }
 
-#[inline(always)]
 fn event<'a>(turn: &'a Turn, record: &'a Record) -> Option<Event<'a>> {
     let text = |span: Span| turn.text_of(span);
     let attachments = |run: Run| Attachments { turn, spans: turn.run_of(run) };

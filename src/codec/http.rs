@@ -158,18 +158,19 @@ const BAD_LINE: Fault = Fault::bad("the request line must be method, target and 
 const BLOCK: usize = 16;
 
 impl Scan {
-    /// Most of a head lies within field lines. Takes whole blocks of it, as steps
-    /// over their bytes would; answers how many bytes.
+    /// Most of a head lies within field lines: takes the rest of one, as steps over
+    /// its bytes would. Answers how many bytes.
     fn skip(&mut self, bytes: &[u8], limits: &Limits) -> usize {
         if self.expect != Expect::Field {
             return 0;
         }
         let allowed = limits.head_bytes.saturating_sub(self.taken) as usize;
-        let (blocks, _) = bytes[..bytes.len().min(allowed)].as_chunks::<BLOCK>();
-        let plain = blocks.iter().take_while(|block| {
-            block.iter().fold(true, |plain, &byte| plain & (byte >= b' ') & (byte != 0x7f))
-        });
-        let skipped = plain.count() * BLOCK;
+        let bytes = &bytes[..bytes.len().min(allowed)];
+        let are_of_field =
+            |block: &&[u8; BLOCK]| block.iter().fold(true, |all, &byte| all & is_of_field(byte));
+        let (blocks, _) = bytes.as_chunks::<BLOCK>();
+        let whole = blocks.iter().take_while(are_of_field).count() * BLOCK;
+        let skipped = whole + bytes[whole..].iter().take_while(|&&byte| is_of_field(byte)).count();
         self.taken += skipped as u32;
         skipped
     }
@@ -307,11 +308,15 @@ impl Scan {
 
 // RFC 9110 §5.5: no CR, LF or NUL in a value; the other control bytes are
 // refused with them, but not the tab.
+fn is_of_field(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
+}
+
 fn within_field(byte: u8) -> Result<Expect, Fault> {
     match byte {
         b'\r' => Ok(Expect::LineLf),
         b'\n' => Err(LONE_LF),
-        b'\t' | b' '..=b'~' | 0x80.. => Ok(Expect::Field),
+        _ if is_of_field(byte) => Ok(Expect::Field),
         _ => Err(Fault::bad("a header line holds a control byte")),
     }
 }

@@ -32,7 +32,8 @@ pub(crate) enum Outgoing<'a> {
     Event { name: &'a str, payload: Measured<'a>, id: Option<u64> },
     /// The answer to a client's question.
     Ack { id: u64, payload: Measured<'a> },
-    /// Bytes for those who speak raw, an event `message` for the others.
+    /// Bytes for those who speak raw, an event `message` for the others. Read where
+    /// the host has just put them: to copy them first stalls.
     Data(&'a Data<'a>),
 }
 
